@@ -1,0 +1,18 @@
+#include "agent/resource_kind.h"
+
+namespace trustline::agent {
+
+absl::Status ResourceKind::Prove(const PlanContext&, const google::protobuf::Message&, Prover&) const { return absl::OkStatus(); }
+
+absl::Status ResourceKind::Undo(const std::string&, const Host&) const { return absl::OkStatus(); }
+
+std::string ResourceKind::Describe(const v1::Change& change, const google::protobuf::Message&, const google::protobuf::Message&) const {
+  std::string text = change.identity();
+  for (const v1::FieldChange& field : change.fields()) {
+    text += "  " + field.field() + ": ";
+    text += field.before().empty() ? field.after() : field.before() + " -> " + field.after();
+  }
+  return text;
+}
+
+}  // namespace trustline::agent

@@ -1,6 +1,7 @@
 // The SFTP hub as trustline sees it: immutable files below one directory. Implementations: SftpHub (trust/sftp_hub.h) and, for tests, a fake with switches.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -25,7 +26,7 @@ struct HubEntry {
 class HubReader {
  public:
   virtual ~HubReader() = default;
-  // Entries of a directory, ascending by name. An absent directory is NotFound.
+  // Entries of a directory, ascending by name. "" is the hub's directory. An absent directory is NotFound.
   virtual absl::StatusOr<std::vector<HubEntry>> List(absl::string_view directory) = 0;
   // The whole file. ResourceExhausted when it is larger than `max_bytes`.
   virtual absl::StatusOr<std::string> Read(absl::string_view path, uint64_t max_bytes) = 0;
@@ -45,5 +46,17 @@ class HubDialer {
   // `secrets` resolves the address's password or private_key; a missing one is FailedPrecondition "secret NAME not held".
   virtual absl::StatusOr<std::unique_ptr<Hub>> Dial(const v1::HubAddress& address, const v1::SecretValues& secrets) = 0;
 };
+
+// What implementations share.
+
+inline constexpr size_t kMaxHubPathBytes = 1024;
+inline constexpr size_t kMaxHubNameBytes = 200;  // leaves room for the temporary name around it within 255
+
+// InvalidArgument unless `path` is relative, of non-empty parts, none of them "." or "..", without control characters and within the limits above.
+// The empty path, which names the hub's directory itself, is for List only and is not accepted here.
+absl::Status CheckHubPath(absl::string_view path);
+
+// The value of `reference`; FailedPrecondition "secret NAME not held". The view lives as long as `secrets`.
+absl::StatusOr<absl::string_view> HubSecret(const v1::SecretRef& reference, const v1::SecretValues& secrets);
 
 }  // namespace trustline

@@ -25,6 +25,8 @@ class Diagnostics {
   void Warning(const Span& span, std::string message);
   // Belongs to the diagnostic before it.
   void Note(const Span& span, std::string message);
+  // Never shows the text at `span` in a snippet of this collection, for secrets written where a reference is wanted. Call it for every scalar of a value.
+  void Hide(const Span& span);
   bool has_errors() const { return errors_ > 0; }
   int errors() const { return errors_; }
   const std::vector<Diagnostic>& all() const { return all_; }
@@ -35,6 +37,7 @@ class Diagnostics {
 
  private:
   std::vector<Diagnostic> all_;
+  std::vector<Span> hidden_;
   int errors_ = 0;
 };
 

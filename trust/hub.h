@@ -50,7 +50,7 @@ class HubDialer {
 // What implementations share.
 
 inline constexpr size_t kMaxHubPathBytes = 1024;
-inline constexpr size_t kMaxHubNameBytes = 200;  // leaves room for the temporary name around it within 255
+inline constexpr size_t kMaxHubNameBytes = 230;  // leaves room for the temporary name around it within 255
 
 // InvalidArgument unless `path` is relative, of non-empty parts, none of them "." or "..", without control characters and within the limits above.
 // The empty path, which names the hub's directory itself, is for List only and is not accepted here.

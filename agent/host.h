@@ -66,12 +66,13 @@ class DhcpView {
   virtual absl::StatusOr<std::string> ConfigPath() const = 0;
   // IPv4 address on which others reach this server.
   virtual absl::StatusOr<std::string> ServerAddress() const = 0;
+  // Has the server check a whole configuration text (Kea's dialect, comments allowed) without using it: a look, not an effect, so that a text can be judged
+  // before it is written. InvalidArgument carries the server's words.
+  virtual absl::Status TestConfig(const std::string& json) const = 0;
 };
 class Dhcp : public DhcpView {
  public:
-  // Has the server check a whole configuration text without using it. InvalidArgument carries its words.
-  virtual absl::Status TestConfig(const std::string& json) = 0;
-  // Re-reads the configuration file.
+  // Has the server re-read its configuration file. InvalidArgument: it did not like the file, with its words; it may then answer no client until it is given a good one.
   virtual absl::Status Reload() = 0;
 };
 

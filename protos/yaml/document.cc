@@ -104,6 +104,15 @@ class Places {
     return quoted && EndOfScalar(content, "") == kNoEnd;
   }
 
+  // yaml-cpp takes a line without a colon in a block map as a key without a value.
+  bool KeyHasColon(size_t offset, absl::string_view value) const {
+    const absl::string_view before = absl::StripTrailingAsciiWhitespace(text_.substr(0, offset));
+    if (absl::EndsWith(before, "?")) return true;  // an explicit key may go without
+    size_t end = EndOfScalar(SkipProperties(offset), value);
+    while (end < text_.size() && IsBlank(text_[end])) ++end;
+    return end < text_.size() && text_[end] == ':';
+  }
+
   absl::string_view text() const { return text_; }
 
  private:
@@ -162,6 +171,10 @@ class Builder : public YAML::EventHandler {
     }
     if (AtKey()) return RefuseKey(places_.At(offset, offset + 1), "nothing");
     const bool member = !frames_.empty() && frames_.back().is_map;
+    if (!member && absl::StartsWith(rest, ",")) {
+      diagnostics_.Error(places_.At(offset, offset + 1),
+                         "a list item is missing before this comma");
+    }
     Emit({Value::Null(member ? frames_.back().key_span : places_.MissingValue(offset))}, anchor);
   }
 
@@ -214,19 +227,22 @@ class Builder : public YAML::EventHandler {
         return;
       }
       if (anchor != 0) anchors_[anchor] = {key};
+      if (frames_.back().block && !places_.KeyHasColon(Offset(mark), value)) {
+        diagnostics_.Error(span, absl::StrCat("expected \":\" after \"", value, "\""));
+      }
       return TakeKey(key.text(), span, key.plain());
     }
     Emit({Resolve(tag, value, span, /*key=*/false)}, anchor);
   }
 
   void OnSequenceStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                       YAML::EmitterStyle::value) override {
-    Open(mark, tag, "seq", anchor, /*is_map=*/false);
+                       YAML::EmitterStyle::value style) override {
+    Open(mark, tag, anchor, /*is_map=*/false, style);
   }
   void OnSequenceEnd() override { Close(); }
   void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
-                  YAML::EmitterStyle::value) override {
-    Open(mark, tag, "map", anchor, /*is_map=*/true);
+                  YAML::EmitterStyle::value style) override {
+    Open(mark, tag, anchor, /*is_map=*/true, style);
   }
   void OnMapEnd() override { Close(); }
 
@@ -238,6 +254,7 @@ class Builder : public YAML::EventHandler {
   };
   struct Frame {
     bool is_map = false;
+    bool block = false;  // written without brackets
     Span span;
     YAML::anchor_t anchor = 0;
     size_t nodes = 1, height = 1;
@@ -314,8 +331,8 @@ class Builder : public YAML::EventHandler {
     frame.key_pending = false;
   }
 
-  void Open(const YAML::Mark& mark, const std::string& tag, absl::string_view core,
-            YAML::anchor_t anchor, bool is_map) {
+  void Open(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, bool is_map,
+            YAML::EmitterStyle::value style) {
     if (ignored_ > 0) {
       ++ignored_;
       return;
@@ -325,13 +342,14 @@ class Builder : public YAML::EventHandler {
     if (AtKey()) {
       const bool bare_template = is_map && offset > 0 && places_.text()[offset] == '{' &&
                                  places_.text()[offset - 1] == '{';
-      diagnostics_.Error(bare_template ? places_.At(offset - 1, offset + 1) : span,
-                         bare_template ? "a value that begins with {{ must be quoted: \"{{ ... }}\""
-                                       : "a key must be a string, not a list or a map");
+      // Said when it closes: an unclosed bracket also looks like a key, and has an error of its
+      // own.
+      refused_key_ = {Severity::kError, bare_template ? places_.At(offset - 1, offset + 1) : span,
+                      bare_template ? "a value that begins with {{ must be quoted: \"{{ ... }}\""
+                                    : "a key must be a string, not a list or a map"};
       frames_.back().key_pending = true;
       frames_.back().key.reset();
       frames_.back().key_span = span;
-      key_ignored_ = true;
       ignored_ = 1;
       return;
     }
@@ -341,12 +359,13 @@ class Builder : public YAML::EventHandler {
       return;
     }
     const size_t content = places_.SkipProperties(offset);
-    if (tag != "?" && tag != "!" && tag != absl::StrCat(kCoreTag, core)) {
+    if (tag != "?" && tag != "!" && tag != absl::StrCat(kCoreTag, is_map ? "map" : "seq")) {
       RefuseTag(tag, places_.At(offset, std::max(offset + 1, content)),
                 is_map ? "a map" : "a list");
     }
     Frame frame;
     frame.is_map = is_map;
+    frame.block = style == YAML::EmitterStyle::Block;
     frame.span = span;
     frame.anchor = anchor;
     frames_.push_back(std::move(frame));
@@ -354,7 +373,10 @@ class Builder : public YAML::EventHandler {
 
   void Close() {
     if (ignored_ > 0) {
-      if (--ignored_ == 0 && !std::exchange(key_ignored_, false)) Emit({Value()}, 0);
+      if (--ignored_ > 0) return;
+      if (!refused_key_.has_value()) return Emit({Value()}, 0);
+      diagnostics_.Error(refused_key_->span, refused_key_->message);
+      refused_key_.reset();
       return;
     }
     Frame frame = std::move(frames_.back());
@@ -459,8 +481,8 @@ class Builder : public YAML::EventHandler {
   Node root_;
   size_t alias_nodes_ = 0;
   bool alias_refused_ = false;
-  size_t ignored_ = 0;        // levels of a collection that is read over
-  bool key_ignored_ = false;  // that collection stands where a key should
+  size_t ignored_ = 0;                     // levels of a collection that is read over
+  std::optional<Diagnostic> refused_key_;  // why, where that collection stands for a key
 };
 
 // The parser's words, said so that a reader of the file knows what to do.
@@ -475,6 +497,7 @@ std::string Explain(absl::string_view words) {
       {"illegal tab when looking for indentation", "indentation must be spaces, not tabs"},
       {"illegal EOF in scalar", "this quoted string has no end"},
       {"unknown token", "unexpected character; quote the value if it is text"},
+      {"illegal flow end", "this bracket closes nothing"},
       {"illegal block entry", "a list item is not allowed here; check the indentation"},
       {"illegal map key", "a key is not allowed here; check the indentation"},
       {"bad file", "values are nested too deeply"},

@@ -249,6 +249,12 @@ TEST(Document, SyntaxErrorsHaveAPlaceAndSayWhatToDo) {
   EXPECT_THAT(Complaints("a: [1, 2\nb: 3\n"), HasSubstr("error: "));
   EXPECT_THAT(Complaints("a: \"x\n"), HasSubstr("t.yml:1:4: error: this quoted string has no end"));
   EXPECT_THAT(Complaints("a:\n\tb: 1\n"), HasSubstr("t.yml:2:"));
+  EXPECT_THAT(Complaints("a: b\nc\n"), HasSubstr("t.yml:2:1: error: expected \":\" after \"c\""));
+  EXPECT_THAT(Complaints("a: [b, , c]\n"), HasSubstr("t.yml:1:8: error: a list item is missing"));
+  EXPECT_EQ(Complaints("{a: b\n"),
+            "t.yml:2:1: error: expected \",\" or \"}\" here\n    2 | \n      | ^\n");
+  EXPECT_FALSE(MustParse("? a\n? b\n").is_null());
+  EXPECT_FALSE(MustParse("a : 1\n\"b\" : 2\n&k c: 3\n!!str d: 4\n").is_null());
   EXPECT_THAT(Complaints("a: @x\n"), HasSubstr("t.yml:1:4: error: unexpected character"));
 }
 

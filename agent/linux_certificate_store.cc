@@ -1,0 +1,341 @@
+#include "agent/linux_certificate_store.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "agent/file_replacement.h"
+#include "trust/status_macros.h"
+
+namespace trustline::agent {
+namespace {
+
+constexpr absl::string_view kCertificateEnding = ".pem";
+constexpr absl::string_view kKeyEnding = ".key";
+constexpr size_t kFingerprintDigits = 16;
+constexpr size_t kMaxNameBytes = 64;
+// RFC 5280 allows 20 bytes; some issuers go beyond. More would not fit a file name.
+constexpr size_t kMaxSerialDigits = 128;
+
+absl::Status CheckStoreName(absl::string_view store) {
+  const bool plain = !store.empty() && store.size() <= kMaxNameBytes &&
+                     absl::ascii_isalnum(store[0]) &&
+                     std::all_of(store.begin(), store.end(), [](unsigned char c) {
+                       return absl::ascii_isalnum(c) || c == '_' || c == '.' || c == '-';
+                     });
+  if (plain) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("'", absl::CHexEscape(store), "' is not the name of a certificate store"));
+}
+
+std::string NameOf(const Certificate& certificate) {
+  return absl::StrCat(certificate.serial_hex(), "-",
+                      certificate.sha256_hex().substr(0, kFingerprintDigits));
+}
+
+// SERIALHEX-FINGERPRINT without ending.
+bool IsOwnName(absl::string_view stem) {
+  const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(stem, '-');
+  const auto all_of = [](absl::string_view text, absl::string_view digits) {
+    return !text.empty() && text.find_first_not_of(digits) == absl::string_view::npos;
+  };
+  return all_of(parts.first, "0123456789ABCDEF") && parts.second.size() == kFingerprintDigits &&
+         all_of(parts.second, "0123456789abcdef");
+}
+
+std::string KeyPath(absl::string_view certificate_path) {
+  return absl::StrCat(absl::StripSuffix(certificate_path, kCertificateEnding), kKeyEnding);
+}
+
+std::string Rendered(std::vector<Certificate> certificates) {
+  std::sort(certificates.begin(), certificates.end());
+  std::string text;
+  for (const Certificate& certificate : certificates) text += certificate.ToPem();
+  return text;
+}
+
+// What undoing needs to know: the merged file was what the store held; it was not there; or its
+// bytes.
+constexpr absl::string_view kWasDerived = "merged-derived ";
+constexpr absl::string_view kWasAbsent = "merged-absent ";
+constexpr absl::string_view kHeldBytes = "merged-bytes ";
+
+}  // namespace
+
+absl::StatusOr<LinuxCertificateStore> LinuxCertificateStore::Open(const FileView& files,
+                                                                  const Layout& layout) {
+  if (layout.certificate_root.empty()) {
+    return absl::FailedPreconditionError(
+        "this node keeps no certificates: name certificates.root in agent.yaml");
+  }
+  return LinuxCertificateStore(files, layout);
+}
+
+StoreCapabilities LinuxCertificateStore::capabilities(const std::string& store) const {
+  StoreCapabilities capabilities;
+  capabilities.one_per_subject =
+      std::find(layout_->one_per_subject.begin(), layout_->one_per_subject.end(), store) !=
+      layout_->one_per_subject.end();
+  return capabilities;
+}
+
+absl::StatusOr<std::optional<FileImage>> LinuxCertificateStore::ReadIfThere(
+    const std::string& path) const {
+  absl::StatusOr<FileImage> image = files_->Read(path);
+  if (absl::IsNotFound(image.status())) return std::optional<FileImage>();
+  TL_RETURN_IF_ERROR(image.status());
+  return std::optional<FileImage>(*std::move(image));
+}
+
+absl::StatusOr<std::vector<std::string>> LinuxCertificateStore::Stores() const {
+  absl::StatusOr<std::vector<std::string>> names = files_->List(layout_->certificate_root);
+  std::vector<std::string> stores;
+  if (absl::IsNotFound(names.status())) return stores;
+  TL_RETURN_IF_ERROR(names.status());
+  for (const std::string& name : *names) {
+    if (!CheckStoreName(name).ok()) continue;
+    // A plain file among the stores is not ours to judge.
+    const absl::StatusOr<std::vector<std::string>> inside =
+        files_->List(absl::StrCat(layout_->certificate_root, "/", name));
+    if (inside.ok()) stores.push_back(name);
+  }
+  return stores;
+}
+
+absl::StatusOr<StoreContents> LinuxCertificateStore::List(const std::string& store) const {
+  TL_RETURN_IF_ERROR(CheckStoreName(store));
+  const std::string directory = absl::StrCat(layout_->certificate_root, "/", store);
+  const absl::StatusOr<std::vector<std::string>> names = files_->List(directory);
+  StoreContents contents;
+  if (absl::IsNotFound(names.status())) return contents;
+  TL_RETURN_IF_ERROR(names.status());
+  const auto unreadable = [&](const std::string& path, absl::string_view why) {
+    contents.unreadable.push_back(path);
+    contents.warnings.push_back(absl::StrCat(path, ": ", why));
+  };
+  for (const std::string& name : *names) {
+    absl::string_view stem = name;
+    const std::string path = absl::StrCat(directory, "/", name);
+    if (absl::ConsumeSuffix(&stem, kKeyEnding) && IsOwnName(stem)) {
+      const std::string sibling = absl::StrCat(stem, kCertificateEnding);
+      if (!std::binary_search(names->begin(), names->end(), sibling)) {
+        unreadable(path, "a private key without its certificate");
+      }
+      continue;
+    }
+    if (!absl::ConsumeSuffix(&stem, kCertificateEnding)) continue;
+    const bool own = IsOwnName(stem);
+    // Somebody else's file, under a name of its own, says nothing about what we installed; but one
+    // that nobody can read deserves a word. A merged file may lie among them.
+    if (!own) {
+      const absl::StatusOr<FileImage> image = files_->Read(path);
+      const absl::Status readable =
+          image.ok() ? Certificate::AllFromPem(image->bytes).status() : image.status();
+      if (!readable.ok() && !absl::IsNotFound(readable)) {
+        contents.warnings.push_back(
+            absl::StrCat(path, ": left alone, but is no certificate: ", readable.message()));
+      }
+      continue;
+    }
+    const absl::StatusOr<FileImage> image = files_->Read(path);
+    if (absl::IsNotFound(image.status())) continue;  // went away since it was listed
+    if (!image.ok()) {
+      unreadable(path, image.status().message());
+      continue;
+    }
+    const absl::StatusOr<Certificate> certificate = Certificate::FromPem(image->bytes);
+    if (!certificate.ok()) {
+      unreadable(path, absl::StrCat("is no certificate: ", certificate.status().message()));
+      continue;
+    }
+    if (stem != NameOf(*certificate)) {
+      unreadable(path, absl::StrCat("holds another certificate than its name says: ",
+                                    DescribeCertificate(*certificate)));
+      continue;
+    }
+    StoredEntry entry{*certificate, path};
+    TL_ASSIGN_OR_RETURN(const std::optional<FileImage> key_file, ReadIfThere(KeyPath(path)));
+    if (key_file) {
+      entry.has_key = true;
+      const absl::StatusOr<PrivateKey> key = PrivateKey::FromPem(key_file->bytes);
+      entry.key_matches = key.ok() && key->Matches(*certificate);
+      if (!entry.key_matches) unreadable(KeyPath(path), "is not the key of its certificate");
+      if ((key_file->mode & 077) != 0) {
+        contents.warnings.push_back(
+            absl::StrCat(KeyPath(path), ": a private key that others may read; make it mode 0600"));
+      }
+    }
+    contents.entries.push_back(std::move(entry));
+  }
+  std::sort(
+      contents.entries.begin(), contents.entries.end(),
+      [](const StoredEntry& a, const StoredEntry& b) { return a.certificate < b.certificate; });
+  return contents;
+}
+
+absl::StatusOr<PrivateKey> LinuxCertificateStore::KeyOf(const StoredEntry& entry) const {
+  const std::string path = KeyPath(entry.path);
+  TL_ASSIGN_OR_RETURN(const FileImage image, files_->Read(path));
+  absl::StatusOr<PrivateKey> key = PrivateKey::FromPem(image.bytes);
+  if (!key.ok()) {
+    return absl::Status(key.status().code(), absl::StrCat(path, ": ", key.status().message()));
+  }
+  return key;
+}
+
+absl::StatusOr<std::string> LinuxCertificateStore::PathOf(const std::string& store,
+                                                          const Certificate& certificate) const {
+  TL_RETURN_IF_ERROR(CheckStoreName(store));
+  if (certificate.serial_hex().size() > kMaxSerialDigits) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the serial of ", certificate.subject(), " is too long to be stored"));
+  }
+  return absl::StrCat(layout_->certificate_root, "/", store, "/", NameOf(certificate),
+                      kCertificateEnding);
+}
+
+FileImage LinuxCertificateStore::Image(std::string bytes, uint32_t mode) const {
+  FileImage image;
+  image.bytes = std::move(bytes);
+  image.mode = mode;
+  image.uid = layout_->certificate_uid;
+  image.gid = layout_->certificate_gid;
+  return image;
+}
+
+absl::Status LinuxCertificateStore::Add(const std::string& store, const Certificate& certificate,
+                                        TransactionBuilder& transaction) const {
+  TL_ASSIGN_OR_RETURN(const std::string path, PathOf(store, certificate));
+  // Another resource of the stage may want the same certificate here.
+  const absl::StatusOr<FileImage> upcoming = transaction.Upcoming(path);
+  if (upcoming.ok()) {
+    const absl::StatusOr<Certificate> there = Certificate::FromPem(upcoming->bytes);
+    if (there.ok() && *there == certificate) return absl::OkStatus();
+  } else if (!absl::IsNotFound(upcoming.status())) {
+    return upcoming.status();
+  }
+  return transaction.WriteFile(path, Image(certificate.ToPem(), 0644));
+}
+
+absl::Status LinuxCertificateStore::AddIdentity(const std::string& unit,
+                                                const Certificate& certificate,
+                                                const PrivateKey& key,
+                                                TransactionBuilder& transaction) const {
+  if (!key.Matches(certificate)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(unit, ": the key does not belong to ", DescribeCertificate(certificate)));
+  }
+  TL_ASSIGN_OR_RETURN(const std::string path, PathOf(unit, certificate));
+  TL_RETURN_IF_ERROR(transaction.WriteFile(KeyPath(path), Image(key.ToPkcs8Pem(), 0600)));
+  return transaction.WriteFile(path, Image(certificate.ToPem(), 0644));
+}
+
+absl::Status LinuxCertificateStore::Remove(const std::string& store, const Certificate& certificate,
+                                           TransactionBuilder& transaction) const {
+  TL_ASSIGN_OR_RETURN(const std::string path, PathOf(store, certificate));
+  for (const std::string& file : {path, KeyPath(path)}) {
+    const absl::StatusOr<FileImage> upcoming = transaction.Upcoming(file);
+    if (absl::IsNotFound(upcoming.status())) continue;
+    TL_RETURN_IF_ERROR(upcoming.status());
+    TL_RETURN_IF_ERROR(transaction.RemoveFile(file));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> LinuxCertificateStore::MergedText(const std::string& store) const {
+  TL_ASSIGN_OR_RETURN(const StoreContents contents, List(store));
+  std::vector<Certificate> certificates;
+  for (const StoredEntry& entry : contents.entries) certificates.push_back(entry.certificate);
+  return Rendered(std::move(certificates));
+}
+
+std::optional<v1::MergedStoreFile> LinuxCertificateStore::DesiredMergedFile(
+    const std::string& store) const {
+  const auto merged = layout_->merged_files.find(store);
+  if (merged == layout_->merged_files.end()) return std::nullopt;
+  v1::MergedStoreFile fact;
+  fact.set_store(store);
+  fact.set_file(merged->second);
+  fact.set_complete(true);
+  return fact;
+}
+
+absl::StatusOr<std::optional<v1::MergedStoreFile>> LinuxCertificateStore::PresentMergedFile(
+    const std::string& store) const {
+  std::optional<v1::MergedStoreFile> fact = DesiredMergedFile(store);
+  if (!fact) return fact;
+  TL_ASSIGN_OR_RETURN(const std::string text, MergedText(store));
+  TL_ASSIGN_OR_RETURN(const std::optional<FileImage> image, ReadIfThere(fact->file()));
+  // An absent file repeats an empty store as well as an empty file does.
+  fact->set_complete(image ? image->bytes == text : text.empty());
+  return fact;
+}
+
+absl::Status LinuxCertificateStore::RefreshMergedFile(const std::string& store,
+                                                      TransactionBuilder& transaction) const {
+  TL_ASSIGN_OR_RETURN(const std::optional<v1::MergedStoreFile> fact, PresentMergedFile(store));
+  if (!fact) return absl::OkStatus();
+  TL_ASSIGN_OR_RETURN(const std::optional<FileImage> image, ReadIfThere(fact->file()));
+  std::string undo;
+  if (!image) {
+    undo = absl::StrCat(kWasAbsent, store);
+  } else if (fact->complete()) {
+    undo = absl::StrCat(kWasDerived, store);
+  } else {
+    undo = absl::StrCat(kHeldBytes, store, " ", absl::Base64Escape(image->bytes));
+  }
+  transaction.AddEffect(absl::StrCat("merge ", store, " into ", fact->file()), std::move(undo),
+                        [store](const Host& host, Hubs&) { return RewriteMerged(store, host); });
+  return absl::OkStatus();
+}
+
+absl::Status LinuxCertificateStore::RewriteMerged(const std::string& store, const Host& host) {
+  TL_ASSIGN_OR_RETURN(const LinuxCertificateStore certificates, Open(host.files, host.layout));
+  const std::optional<v1::MergedStoreFile> fact = certificates.DesiredMergedFile(store);
+  if (!fact) return absl::OkStatus();
+  TL_ASSIGN_OR_RETURN(std::string text, certificates.MergedText(store));
+  TL_ASSIGN_OR_RETURN(std::optional<FileImage> image, certificates.ReadIfThere(fact->file()));
+  if (image && image->bytes == text) return absl::OkStatus();
+  if (!image) image = certificates.Image("", 0644);
+  image->bytes = std::move(text);
+  return ReplaceFile(host.files, fact->file(), *image);
+}
+
+absl::Status LinuxCertificateStore::UndoEffect(const std::string& undo_argument, const Host& host) {
+  absl::string_view rest = undo_argument;
+  if (rest.empty()) return absl::OkStatus();
+  if (absl::ConsumePrefix(&rest, kWasDerived)) return RewriteMerged(std::string(rest), host);
+  const auto file_of = [&](absl::string_view store) -> absl::StatusOr<std::string> {
+    const auto merged = host.layout.merged_files.find(std::string(store));
+    if (merged != host.layout.merged_files.end()) return merged->second;
+    return absl::FailedPreconditionError(
+        absl::StrCat("agent.yaml names no merged file for ", store, " any more"));
+  };
+  if (absl::ConsumePrefix(&rest, kWasAbsent)) {
+    TL_ASSIGN_OR_RETURN(const std::string path, file_of(rest));
+    return RemoveFileDurably(host.files, path);
+  }
+  if (absl::ConsumePrefix(&rest, kHeldBytes)) {
+    const std::pair<absl::string_view, absl::string_view> parts =
+        absl::StrSplit(rest, absl::MaxSplits(' ', 1));
+    std::string bytes;
+    if (!absl::Base64Unescape(parts.second, &bytes)) {
+      return absl::DataLossError("the record of a merged file's former bytes cannot be read");
+    }
+    TL_ASSIGN_OR_RETURN(const std::string path, file_of(parts.first));
+    TL_ASSIGN_OR_RETURN(const LinuxCertificateStore certificates, Open(host.files, host.layout));
+    TL_ASSIGN_OR_RETURN(std::optional<FileImage> image, certificates.ReadIfThere(path));
+    if (image && image->bytes == bytes) return absl::OkStatus();
+    if (!image) image = certificates.Image("", 0644);
+    image->bytes = std::move(bytes);
+    return ReplaceFile(host.files, path, *image);
+  }
+  return absl::InvalidArgumentError("the record of a certificate store's effect cannot be read");
+}
+
+}  // namespace trustline::agent

@@ -15,7 +15,7 @@ namespace trustline {
 // only describe.
 class Certificate {
  public:
-  // InvalidArgument when `der` is not exactly one certificate (trailing bytes count as wrong) or is over 64 KiB.
+  // InvalidArgument when `der` is not exactly one certificate (trailing bytes and encodings other than DER count as wrong) or is over 64 KiB.
   static absl::StatusOr<Certificate> FromDer(absl::string_view der);
   // The first and only CERTIFICATE block of `pem`; text around it is ignored. InvalidArgument for none or several, and for a private key.
   static absl::StatusOr<Certificate> FromPem(absl::string_view pem);
@@ -26,17 +26,19 @@ class Certificate {
   std::string ToPem() const;
   const std::string& sha256() const { return sha256_; }          // 32 raw bytes, over the DER
   const std::string& sha256_hex() const { return sha256_hex_; }  // 64 lower-case hex digits
-  // Raw big-endian magnitude without leading zero bytes (one zero byte for serial 0), as trust lists carry it.
+  // Raw big-endian magnitude without leading zero bytes (one zero byte for serial 0), as trust lists carry it. Of a serial that DER reads as negative (top bit
+  // set without a zero byte before it) these are the very bytes of the certificate.
   const std::string& serial() const { return serial_; }
   const std::string& serial_hex() const { return serial_hex_; }  // upper-case hex of serial()
   // Names as Cisco's trust lists and TVS write them: ';' between attributes, no blanks, order CN,OU,O,L,ST,C, then others as they come (domain facts: vendor
-  // traces). UTF-8; control bytes, ';' and '\' inside a value are escaped with '\' so that the text is unambiguous.
+  // traces). UTF-8; control bytes, ';' and '\' inside a value are escaped with '\' (control bytes as \0A) so that the text is
+  // unambiguous; a value that is not text comes as \#HEX.
   const std::string& subject() const { return subject_; }
   const std::string& issuer() const { return issuer_; }
   // DER of the Name structures: what "same subject" means.
   const std::string& subject_der() const { return subject_der_; }
   const std::string& issuer_der() const { return issuer_der_; }
-  const std::string& common_name() const { return common_name_; }  // empty where there is none
+  const std::string& common_name() const { return common_name_; }  // the first one, escaped alike; empty where there is none
   const std::string& public_key_der() const { return public_key_der_; }  // SubjectPublicKeyInfo
   absl::Time not_before() const { return not_before_; }
   absl::Time not_after() const { return not_after_; }

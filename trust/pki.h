@@ -20,6 +20,7 @@ struct IssuedAuthority {
 };
 
 // A self-signed CA for `domain` ("CN=trustline CA of DOMAIN"), pathlen 0, keyCertSign + cRLSign, random 16-byte positive serial.
+// InvalidArgument: `domain` is not a name or is over 48 characters.
 absl::StatusOr<IssuedAuthority> MakeAuthority(absl::string_view domain, absl::Time not_before, absl::Duration lifetime);
 
 // A PKCS#10 request (PEM) for `identity`, signed by `key`; carries the URI SAN and, for agents, DNS SAN = node name.
@@ -29,13 +30,14 @@ absl::StatusOr<std::string> MakeRequest(const Identity& identity, const PrivateK
 absl::StatusOr<Identity> ReadRequest(absl::string_view request_pem);
 
 // Signs a request. serverAuth + clientAuth for agents, clientAuth for operators; SANs are made from the identity, never copied. The
-// identity's domain must be the authority's (FailedPrecondition).
+// identity's domain must be the authority's, and the certificate must not outlive it (FailedPrecondition).
 absl::StatusOr<Certificate> SignRequest(absl::string_view request_pem, const IssuedAuthority& authority, absl::Time not_before, absl::Duration lifetime);
 
 struct SubjectNames {
-  std::string common_name, organization, organizational_unit, locality, state, country;
+  std::string common_name = {}, organization = {}, organizational_unit = {}, locality = {}, state = {}, country = {};
 };
-// A self-signed certificate for a cluster unit (SHA-256 RSA), as `certificate: generate` makes; random 16-byte serial.
+// A self-signed certificate for a cluster unit (SHA-256, RSA where the key is), as `certificate: generate` makes; random 16-byte
+// serial. InvalidArgument: an empty subject, or a value the standard does not allow (country: two letters), naming it.
 absl::StatusOr<Certificate> MakeSelfSigned(const SubjectNames& subject, const PrivateKey& key, absl::Time not_before, absl::Duration lifetime);
 
 }  // namespace trustline

@@ -12,7 +12,8 @@ class DhcpProber {
   virtual ~DhcpProber() = default;
   // Blocking; bounded by the request's timeout_ms (at least three tries inside it). DHCPINFORM from an own address inside `subnet` when there is one; else, and
   // only with may_discover, a DISCOVER relayed with giaddr = own address towards the server and link selection (option 82 sub-option 5) = the subnet.
-  // `answered` false: nothing came in time. FailedPrecondition: neither way is possible from here, or INFORM was needed and may_discover is false.
+  // An empty `subnet` means the one this host speaks to the server from: always DHCPINFORM.
+  // `answered` false: nothing came in time. FailedPrecondition: the server runs on this host (Kea does not answer its own host); neither way is possible from here, or INFORM was needed and may_discover is false.
   virtual absl::StatusOr<v1::ProbeResponse> Probe(const v1::ProbeRequest& request) = 0;
 };
 

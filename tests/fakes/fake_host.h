@@ -122,7 +122,7 @@ class FakeDhcp final : public Dhcp {
   absl::StatusOr<std::string> RunningConfig() const override;
   absl::StatusOr<std::string> ConfigPath() const override;
   absl::StatusOr<std::string> ServerAddress() const override;
-  absl::Status TestConfig(const std::string& json) override;
+  absl::Status TestConfig(const std::string& json) const override;
   absl::Status Reload() override;
 
   // The node runs a server: puts `json` at `path` and loads it.

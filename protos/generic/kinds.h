@@ -25,6 +25,7 @@ const std::vector<KindDescriptor>& AllKinds();
 const KindDescriptor* FindKind(absl::string_view name);
 // The kind set in a resource; nullptr when none is.
 const KindDescriptor* KindOf(const v1::Resource& resource);
+// The message in the oneof; an empty Resource when no kind is set.
 const google::protobuf::Message& SpecOf(const v1::Resource& resource);
 google::protobuf::Message& MutableSpec(v1::Resource& resource, const KindDescriptor& kind);
 

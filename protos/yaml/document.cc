@@ -22,6 +22,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/strip.h"
 #include "protos/yaml/core_schema.h"
+#include "protos/yaml/places.h"
 
 namespace trustline::yaml {
 namespace {
@@ -30,124 +31,6 @@ constexpr size_t kMaxBytes = 4 << 20;
 constexpr size_t kMaxDepth = 64;
 constexpr size_t kMaxAliasNodes = 100'000;
 constexpr absl::string_view kCoreTag = "tag:yaml.org,2002:";
-
-bool IsBlank(char c) { return c == ' ' || c == '\t'; }
-bool IsBreak(char c) { return c == '\n' || c == '\r'; }
-
-// Finds places in the text: marks of yaml-cpp say where a node begins, never where it ends.
-class Places {
- public:
-  explicit Places(std::shared_ptr<const SourceFile> file)
-      : file_(std::move(file)), text_(file_->text) {
-    starts_.push_back(0);
-    for (size_t i = 0; i < text_.size(); ++i) {
-      if (text_[i] == '\n') starts_.push_back(i + 1);
-    }
-  }
-
-  Span At(size_t offset, size_t end = 0) const {
-    offset = std::min(offset, text_.size());
-    const auto next = std::upper_bound(starts_.begin(), starts_.end(), offset);
-    const auto line = static_cast<size_t>(next - starts_.begin());
-    Span span;
-    span.file = file_;
-    span.line = static_cast<uint32_t>(line);
-    span.column = static_cast<uint32_t>(offset - starts_[line - 1] + 1);
-    if (end > offset) {
-      size_t line_end = next == starts_.end() ? text_.size() : *next - 1;
-      if (line_end > offset && text_[line_end - 1] == '\r') --line_end;
-      end = std::max(offset, std::min(end, line_end));
-      span.end_column = span.column + static_cast<uint32_t>(end - offset);
-    }
-    return span;
-  }
-
-  // Past tags and anchors, to where the content begins.
-  size_t SkipProperties(size_t offset) const {
-    while (offset < text_.size() && (text_[offset] == '!' || text_[offset] == '&')) {
-      while (offset < text_.size() && !IsBlank(text_[offset]) && !IsBreak(text_[offset])) ++offset;
-      size_t content = offset;
-      while (content < text_.size() && IsBlank(text_[content])) ++content;
-      if (content == text_.size() || IsBreak(text_[content])) return offset;
-      offset = content;
-    }
-    return offset;
-  }
-
-  // The span of a scalar whose node begins at `offset`, as far as its first line goes.
-  Span Scalar(size_t offset, absl::string_view value) const {
-    const size_t content = SkipProperties(offset);
-    return At(offset, std::max(offset + 1, EndOfScalar(content, value)));
-  }
-
-  // `offset` is where the parser noticed that a value is missing, often lines later: goes back to
-  // the indicator that announced the value.
-  Span MissingValue(size_t offset) const {
-    size_t end = std::min(offset, text_.size());
-    while (end > 0) {
-      size_t begin = text_.rfind('\n', end - 1);
-      begin = begin == absl::string_view::npos ? 0 : begin + 1;
-      absl::string_view line = text_.substr(begin, end - begin);
-      const size_t comment = absl::StartsWith(line, "#") ? 0 : line.find(" #");
-      line = absl::StripTrailingAsciiWhitespace(line.substr(0, comment));
-      if (!line.empty()) return At(begin + line.size() - 1, begin + line.size());
-      if (begin == 0) break;
-      end = begin - 1;
-    }
-    return At(0);
-  }
-
-  // yaml-cpp takes a quoted scalar that the end of the file cuts off as if it were whole.
-  bool CutOff(size_t offset) const {
-    const size_t content = SkipProperties(offset);
-    const bool quoted = content < text_.size() && (text_[content] == '"' || text_[content] == '\'');
-    return quoted && EndOfScalar(content, "") == kNoEnd;
-  }
-
-  // yaml-cpp takes a line without a colon in a block map as a key without a value.
-  bool KeyHasColon(size_t offset, absl::string_view value) const {
-    const absl::string_view before = absl::StripTrailingAsciiWhitespace(text_.substr(0, offset));
-    if (absl::EndsWith(before, "?")) return true;  // an explicit key may go without
-    size_t end = EndOfScalar(SkipProperties(offset), value);
-    while (end < text_.size() && IsBlank(text_[end])) ++end;
-    return end < text_.size() && text_[end] == ':';
-  }
-
-  absl::string_view text() const { return text_; }
-
- private:
-  static constexpr size_t kNoEnd = absl::string_view::npos;
-
-  // Past its last byte, at least of its first line; kNoEnd for a quoted scalar that never ends.
-  size_t EndOfScalar(size_t from, absl::string_view value) const {
-    if (from >= text_.size()) return text_.size();
-    const char quote = text_[from];
-    if (quote == '"' || quote == '\'') {
-      for (size_t i = from + 1; i < text_.size(); ++i) {
-        if (quote == '"' && text_[i] == '\\') {
-          ++i;
-        } else if (text_[i] == quote) {
-          if (quote == '\'' && i + 1 < text_.size() && text_[i + 1] == quote) {
-            ++i;
-          } else {
-            return i + 1;
-          }
-        }
-      }
-      return kNoEnd;
-    }
-    if (!value.empty() && absl::StartsWith(text_.substr(from), value)) return from + value.size();
-    // A block scalar or several lines: what is left of the first.
-    size_t end = text_.find('\n', from);
-    if (end == absl::string_view::npos) end = text_.size();
-    while (end > from && (IsBlank(text_[end - 1]) || IsBreak(text_[end - 1]))) --end;
-    return end;
-  }
-
-  std::shared_ptr<const SourceFile> file_;
-  absl::string_view text_;
-  std::vector<size_t> starts_;
-};
 
 // Builds values from the events of one document. After an error it goes on, to find the next one.
 class Builder : public YAML::EventHandler {

@@ -40,19 +40,6 @@ v1::StoredCertificate StoredFact(const std::string& store, const Certificate& ce
   return fact;
 }
 
-std::string StoredIdentity(const v1::StoredCertificate& fact) {
-  return absl::StrCat(fact.store(), " ", fact.sha256());
-}
-
-std::string DescribeStored(const v1::StoredCertificate& fact) {
-  std::string text = fact.store();
-  if (fact.serial().empty()) return absl::StrCat(text, "  SHA-256 ", fact.sha256());
-  absl::StrAppend(&text, "  ", fact.subject(), "  serial ", fact.serial(), "  ");
-  if (!fact.note().empty()) absl::StrAppend(&text, fact.note(), ", ");
-  absl::StrAppend(&text, "expires ", DateText(absl::FromUnixSeconds(fact.not_after_unix())));
-  return text;
-}
-
 std::string DescribeCertificate(const Certificate& certificate) {
   return absl::StrCat(certificate.subject(), ", serial ", certificate.serial_hex(), ", SHA-256 ",
                       certificate.sha256_hex());

@@ -72,10 +72,6 @@ bool IsPhoneFacing(absl::string_view unit);
 bool IsIdentitySlot(absl::string_view unit);
 
 v1::StoredCertificate StoredFact(const std::string& store, const Certificate& certificate, const std::string& note);
-// The fact's identity as the difference of states spells it.
-std::string StoredIdentity(const v1::StoredCertificate& fact);
-// "Phone-SAST-trust  CN=dst-pub;OU=...  serial 5A0F91  CallManager of dst-pub, expires 2031-04-02".
-std::string DescribeStored(const v1::StoredCertificate& fact);
 // "CN=dst-pub, serial 5A0F91, SHA-256 3fa9...".
 std::string DescribeCertificate(const Certificate& certificate);
 // "2031-04-02", in UTC.

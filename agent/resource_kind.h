@@ -109,7 +109,7 @@ class ResourceKind {
   // Takes an effect back after the files were restored. Must be safe when the effect never happened. Default: OK.
   virtual absl::Status Undo(const std::string& undo_argument, const Host& host) const;
   // One line for an operator about a difference: "Phone-SAST-trust  CN=dst-pub;OU=...  serial 5A0F91...  CallManager of dst-pub, expires 2031-04-02". Default: the
-  // change's identity and fields.
+  // change's own text, as the difference of states gives it; without one its identity and fields.
   virtual std::string Describe(const v1::Change& change, const google::protobuf::Message& desired, const google::protobuf::Message& present) const;
 };
 

@@ -1,0 +1,79 @@
+#include "agent/resources/believed_sequences.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "trust/status_macros.h"
+
+namespace trustline::agent {
+namespace {
+
+// Exchange and unit are names without '/'; the unit has no dot, so no two pairs share a file.
+std::string PathOf(const Layout& layout, const std::string& exchange, const std::string& unit) {
+  return absl::StrCat(layout.state_directory, "/kinds/bundle_import/", exchange, ".", unit,
+                      ".sequences");
+}
+
+// A line per node: cluster, node, sequence, separated by tabs.
+absl::StatusOr<Sequences> Parse(const std::string& path, const std::string& text) {
+  Sequences sequences;
+  for (const absl::string_view line : absl::StrSplit(text, '\n', absl::SkipEmpty())) {
+    const std::vector<std::string> parts = absl::StrSplit(line, '\t');
+    uint64_t sequence = 0;
+    if (parts.size() != 3 || !absl::SimpleAtoi(parts[2], &sequence)) {
+      return absl::DataLossError(
+          absl::StrCat(path,
+                       ": is no record of believed manifests; remove it only if nobody can "
+                       "have put old files back on the hub"));
+    }
+    sequences[{parts[0], parts[1]}] = sequence;
+  }
+  return sequences;
+}
+
+absl::StatusOr<Sequences> FromImage(const std::string& path,
+                                    const absl::StatusOr<FileImage>& image) {
+  if (absl::IsNotFound(image.status())) return Sequences();
+  TL_RETURN_IF_ERROR(image.status());
+  return Parse(path, image->bytes);
+}
+
+}  // namespace
+
+absl::StatusOr<Sequences> ReadBelievedSequences(const FileView& files, const Layout& layout,
+                                                const std::string& exchange,
+                                                const std::string& unit) {
+  const std::string path = PathOf(layout, exchange, unit);
+  return FromImage(path, files.Read(path));
+}
+
+absl::Status RaiseBelievedSequences(const Layout& layout, const std::string& exchange,
+                                    const std::string& unit, const Sequences& sequences,
+                                    TransactionBuilder& transaction) {
+  const std::string path = PathOf(layout, exchange, unit);
+  TL_ASSIGN_OR_RETURN(const Sequences before, FromImage(path, transaction.Upcoming(path)));
+  Sequences after = before;
+  for (const auto& [who, sequence] : sequences) {
+    uint64_t& known = after[who];
+    known = std::max(known, sequence);
+  }
+  if (after == before) return absl::OkStatus();
+  FileImage image;
+  image.mode = 0600;
+  for (const auto& [who, sequence] : after) {
+    absl::StrAppend(&image.bytes, who.first, "\t", who.second, "\t", sequence, "\n");
+  }
+  return transaction.WriteFile(path, std::move(image));
+}
+
+std::string SequencesText(const Sequences& sequences) {
+  return absl::StrJoin(sequences, ", ", [](std::string* out, const auto& entry) {
+    absl::StrAppend(out, entry.first.first, "/", entry.first.second, "#", entry.second);
+  });
+}
+
+}  // namespace trustline::agent

@@ -1,0 +1,243 @@
+#include "controller/compile.h"
+
+#include <filesystem>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "controller/expression/templating.h"
+#include "controller/inventory/host_pattern.h"
+#include "controller/inventory/inventory.h"
+#include "controller/inventory/topology.h"
+#include "controller/inventory/variables.h"
+#include "controller/playbook/batches.h"
+#include "controller/playbook/document_checks.h"
+#include "controller/playbook/drafts.h"
+#include "controller/playbook/extra_variables.h"
+#include "controller/playbook/playbook.h"
+#include "protos/yaml/document.h"
+
+namespace trustline::controller {
+namespace {
+
+using yaml::Value;
+
+// More stages than this is a mistake in `waves`.
+constexpr size_t kMaxStages = 10000;
+
+std::string DirectoryOf(const std::string& path) {
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  return parent.empty() ? "." : parent.string();
+}
+
+class Compiler {
+ public:
+  Compiler(const CompileOptions& options, yaml::Diagnostics& diagnostics)
+      : options_(options), diagnostics_(diagnostics) {}
+
+  CompileResult Compile() {
+    const int errors_before = diagnostics_.errors();
+    const std::vector<Play> plays = ReadPlays();
+    Value::Map extra = ReadExtraVariables(options_.extra_vars, diagnostics_, result_.input_missing);
+    InventorySources sources{options_.inventories, DirectoryOf(options_.playbook_path)};
+    std::optional<Inventory> inventory =
+        LoadInventory(sources, diagnostics_, &result_.input_missing);
+    if (inventory) {
+      VariableWorld world(*inventory, std::move(extra));
+      CompiledPlaybook compiled = CompilePlays(plays, *inventory, world);
+      if (diagnostics_.errors() == errors_before) result_.compiled = std::move(compiled);
+    }
+    return std::move(result_);
+  }
+
+ private:
+  std::vector<Play> ReadPlays() {
+    std::error_code error;
+    if (!std::filesystem::exists(options_.playbook_path, error)) {
+      diagnostics_.Error({}, absl::StrCat("playbook ", options_.playbook_path, ": no such file"));
+      result_.input_missing = true;
+      return {};
+    }
+    const int errors_before = diagnostics_.errors();
+    const Value root = yaml::LoadYaml(options_.playbook_path, diagnostics_);
+    std::vector<Play> plays = ReadPlaybook(root, diagnostics_);
+    if (plays.empty() && diagnostics_.errors() == errors_before) {
+      diagnostics_.Error(root.span(),
+                         absl::StrCat("playbook ", options_.playbook_path, " has no plays"));
+    }
+    return plays;
+  }
+
+  CompiledPlaybook CompilePlays(const std::vector<Play>& plays, const Inventory& inventory,
+                                VariableWorld& world) {
+    CompiledPlaybook compiled;
+    compiled.name = PlaybookName(options_.playbook_path);
+    compiled.topology = BuildTopology(world, options_.domain, diagnostics_);
+    compiled.nodes = NodeAddresses(world, diagnostics_);
+    // Drafts point to their stages, so all stages are there before the first draft.
+    std::vector<StageDraft> stages;
+    std::vector<std::pair<std::optional<std::string>, std::optional<std::string>>> pauses;
+    for (const Play& play : plays) AddStages(play, inventory, world, stages, pauses);
+    Drafts drafts;
+    std::vector<DraftSkip> skipped;
+    DraftMaker maker(world, DirectoryOf(options_.playbook_path), diagnostics_);
+    for (const StageDraft& stage : stages) maker.Add(stage, drafts, skipped);
+    LinkDrafts(drafts, diagnostics_);
+    CheckDocuments(stages, drafts, compiled.topology, inventory, diagnostics_);
+
+    for (size_t i = 0; i < stages.size(); ++i)
+      compiled.stages.push_back(PlanOf(stages[i], pauses[i]));
+    for (const DraftSkip& skip : skipped)
+      compiled.skipped.push_back({skip.node, skip.stage, skip.task});
+    for (auto& [node, of_node] : drafts) {
+      if (!of_node.empty()) AddDocument(node, of_node, compiled);
+    }
+    return compiled;
+  }
+
+  // A template of the play itself, before any host.
+  std::optional<Value> RenderForPlay(const std::optional<Value>& value, VariableScope& scope) {
+    if (!value) return Value();
+    return Render(*value, scope, diagnostics_);
+  }
+
+  std::optional<std::vector<std::string>> HostsOf(const Play& play, const Inventory& inventory,
+                                                  VariableScope& scope) {
+    if (play.hosts.is_null()) return std::nullopt;  // reported when it was read
+    std::optional<Value> rendered = Render(play.hosts, scope, diagnostics_);
+    if (!rendered) return std::nullopt;
+    std::optional<std::vector<std::string>> hosts = MatchHosts(inventory, *rendered, diagnostics_);
+    if (!hosts) return std::nullopt;
+    if (hosts->empty()) {
+      result_.no_hosts_matched = true;
+      diagnostics_.Error(play.hosts.span(),
+                         absl::StrCat("play \"", play.name, "\" matches no host"));
+      return std::nullopt;
+    }
+    return hosts;
+  }
+
+  // One null value without waves; empty when it reported an error.
+  std::vector<Value> WavesOf(const Play& play, VariableScope& scope) {
+    if (!play.waves) return {Value()};
+    std::optional<Value> rendered = Render(*play.waves, scope, diagnostics_);
+    if (!rendered) return {};
+    if (!rendered->is_list() || rendered->list().empty()) {
+      diagnostics_.Error(
+          play.waves->span(),
+          absl::StrCat("\"waves\" must be a list of maps with a name each, got ",
+                       rendered->is_list() ? "an empty list" : yaml::TypeName(rendered->type())));
+      return {};
+    }
+    std::set<std::string> names;
+    bool good = true;
+    for (const Value& wave : rendered->list()) {
+      const Value* name = wave.Find("name");
+      if (name == nullptr || !name->is_string() || name->text().empty()) {
+        diagnostics_.Error(wave.span(), "a wave is a map with a name: { name: pilot, ... }");
+        good = false;
+      } else if (!names.insert(name->text()).second) {
+        diagnostics_.Error(name->span(),
+                           absl::StrCat("two waves of this play are named \"", name->text(), "\""));
+        good = false;
+      }
+    }
+    return good ? rendered->list() : std::vector<Value>{};
+  }
+
+  std::optional<std::string> PromptOf(const std::optional<Value>& prompt, VariableScope& scope,
+                                      bool& good) {
+    if (!prompt) return std::nullopt;
+    std::optional<Value> rendered = Render(*prompt, scope, diagnostics_);
+    if (!rendered) {
+      good = false;
+      return std::nullopt;
+    }
+    return rendered->ToText();
+  }
+
+  void AddStages(
+      const Play& play, const Inventory& inventory, VariableWorld& world,
+      std::vector<StageDraft>& stages,
+      std::vector<std::pair<std::optional<std::string>, std::optional<std::string>>>& pauses) {
+    VariableScope scope = world.PlayScope(&play.variables);
+    const std::vector<Value> waves = WavesOf(play, scope);
+    std::optional<std::vector<std::string>> hosts = HostsOf(play, inventory, scope);
+    std::optional<Value> serial = RenderForPlay(play.serial, scope);
+    std::optional<Value> budget = RenderForPlay(play.max_fail_percentage, scope);
+    std::optional<int> max_fail =
+        budget ? ReadMaxFailPercentage(*budget, diagnostics_) : std::nullopt;
+    if (!hosts || !serial) return;
+    std::optional<std::vector<std::vector<std::string>>> batches =
+        CutIntoBatches(*hosts, *serial, diagnostics_);
+    if (!max_fail || !batches) return;
+    if (stages.size() + waves.size() > kMaxStages) {
+      diagnostics_.Error(play.span,
+                         absl::StrCat("the playbook has more than ", kMaxStages, " stages"));
+      return;
+    }
+    for (const Value& wave : waves) {
+      StageDraft stage;
+      stage.number = static_cast<uint32_t>(stages.size() + 1);
+      stage.play = &play;
+      if (wave.is_map()) {
+        stage.wave = wave;
+        stage.wave_name = wave.Find("name")->text();
+        scope.Set("wave", wave);
+      }
+      stage.hosts = *hosts;
+      stage.batches = *batches;
+      stage.max_fail_percentage = *max_fail;
+      bool good = true;
+      std::optional<std::string> before = PromptOf(play.pause_before, scope, good);
+      std::optional<std::string> after = PromptOf(play.pause_after, scope, good);
+      if (!good) continue;
+      stages.push_back(std::move(stage));
+      pauses.emplace_back(std::move(before), std::move(after));
+    }
+  }
+
+  static StagePlan PlanOf(
+      const StageDraft& stage,
+      const std::pair<std::optional<std::string>, std::optional<std::string>>& pauses) {
+    StagePlan plan;
+    plan.number = stage.number;
+    plan.play = stage.play->name;
+    plan.wave = stage.wave_name;
+    plan.hosts = stage.hosts;
+    plan.batches = stage.batches;
+    plan.max_fail_percentage = stage.max_fail_percentage;
+    for (const Task& task : stage.play->tasks)
+      plan.pointer = plan.pointer || task.kind->rule.pointer();
+    plan.pause_before = pauses.first;
+    plan.pause_after = pauses.second;
+    return plan;
+  }
+
+  static void AddDocument(const std::string& node, const std::vector<ResourceDraft>& drafts,
+                          CompiledPlaybook& compiled) {
+    v1::DesiredState& document = compiled.documents[node];
+    document.set_node(node);
+    document.set_playbook(compiled.name);
+    *document.mutable_topology() = compiled.topology;
+    for (const StagePlan& plan : compiled.stages) {
+      v1::Stage& stage = *document.add_stages();
+      stage.set_number(plan.number);
+      stage.set_play(plan.play);
+      stage.set_wave(plan.wave);
+    }
+    for (const ResourceDraft& draft : drafts) *document.add_resources() = draft.resource;
+  }
+
+  const CompileOptions& options_;
+  yaml::Diagnostics& diagnostics_;
+  CompileResult result_;
+};
+
+}  // namespace
+
+CompileResult Compile(const CompileOptions& options, yaml::Diagnostics& diagnostics) {
+  return Compiler(options, diagnostics).Compile();
+}
+
+}  // namespace trustline::controller

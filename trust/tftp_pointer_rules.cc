@@ -1,0 +1,129 @@
+#include "trust/tftp_pointer_rules.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+
+namespace trustline {
+namespace {
+
+std::optional<uint32_t> ParseIpv4(const std::string& text) {
+  in_addr address{};
+  if (inet_pton(AF_INET, text.c_str(), &address) != 1) return std::nullopt;
+  return ntohl(address.s_addr);
+}
+
+std::string FormatIpv4(uint32_t address) {
+  return absl::StrFormat("%d.%d.%d.%d", address >> 24, address >> 16 & 255, address >> 8 & 255,
+                         address & 255);
+}
+
+struct Owner {
+  const v1::Cluster* cluster = nullptr;
+  const v1::ClusterNode* node = nullptr;
+};
+
+Owner OwnerOf(const v1::Topology& topology, const std::string& address) {
+  for (const v1::Cluster& cluster : topology.clusters()) {
+    for (const v1::ClusterNode& node : cluster.nodes()) {
+      if (std::find(node.addresses().begin(), node.addresses().end(), address) !=
+          node.addresses().end()) {
+        return {&cluster, &node};
+      }
+    }
+  }
+  return {};
+}
+
+void CheckScope(const v1::PointerScope& scope, TftpPointerFindings& findings) {
+  if (!scope.class_name().empty()) {
+    findings.errors.push_back(
+        "unsupported: a client class as scope; use a subnet, a reservation or global");
+  }
+  if (scope.subnet().empty()) return;
+  const std::pair<std::string, std::string> parts =
+      absl::StrSplit(scope.subnet(), absl::MaxSplits('/', 1));
+  const std::optional<uint32_t> address = ParseIpv4(parts.first);
+  uint32_t bits = 0;
+  if (!address || !absl::SimpleAtoi(parts.second, &bits) || bits > 32) {
+    findings.errors.push_back(absl::StrCat("\"", scope.subnet(), "\" is not an IPv4 subnet"));
+    return;
+  }
+  const uint32_t mask = bits == 0 ? 0 : ~uint32_t{0} << (32 - bits);
+  if ((*address & mask) != *address) {
+    findings.errors.push_back(absl::StrCat("\"", scope.subnet(),
+                                           "\" has host bits set; the subnet is ",
+                                           FormatIpv4(*address & mask), "/", bits));
+  }
+}
+
+}  // namespace
+
+TftpPointerFindings CheckTftpPointer(const v1::TftpPointerSpec& spec,
+                                     const v1::Topology& topology) {
+  TftpPointerFindings findings;
+  CheckScope(spec.scope(), findings);
+  if (spec.tftp_servers().empty()) {
+    findings.errors.push_back("tftp_servers is empty; option 150 needs 1 or 2 addresses");
+  }
+  if (spec.tftp_servers_size() > 2) {
+    findings.warnings.push_back(
+        absl::StrCat("tftp_servers has ", spec.tftp_servers_size(),
+                     " addresses; phones use the first two and ignore the others"));
+  }
+  std::set<std::string> seen;
+  std::string first_address;
+  Owner first;
+  bool mixed = false;
+  for (const std::string& address : spec.tftp_servers()) {
+    if (!ParseIpv4(address)) {
+      findings.errors.push_back(absl::StrCat("\"", address, "\" is not an IPv4 address"));
+      continue;
+    }
+    if (!seen.insert(address).second) {
+      findings.errors.push_back(absl::StrCat(address, " is given twice"));
+      continue;
+    }
+    const Owner owner = OwnerOf(topology, address);
+    if (owner.node == nullptr) {
+      findings.warnings.push_back(absl::StrCat(address, " belongs to no node of the inventory"));
+      continue;
+    }
+    if (std::find(owner.node->roles().begin(), owner.node->roles().end(), v1::NODE_ROLE_TFTP) ==
+        owner.node->roles().end()) {
+      findings.errors.push_back(
+          absl::StrCat(address, " is ", owner.node->name(), ", which does not have the role tftp"));
+    }
+    if (first.node == nullptr) {
+      first = owner;
+      first_address = address;
+    } else if (owner.cluster != first.cluster && !mixed) {
+      mixed = true;
+      findings.errors.push_back(absl::StrCat(
+          "addresses of two clusters together: ", first_address, " (", first.node->name(),
+          ", cluster ", first.cluster->name(), ") and ", address, " (", owner.node->name(),
+          ", cluster ", owner.cluster->name(), "); phones would flap between them"));
+    }
+  }
+  return findings;
+}
+
+std::string PointerScopeName(const v1::PointerScope& scope) {
+  if (!scope.subnet().empty()) return absl::StrCat("subnet ", scope.subnet());
+  if (!scope.reservation().empty())
+    return absl::StrCat("reservation ", absl::AsciiStrToLower(scope.reservation()));
+  if (!scope.class_name().empty()) return absl::StrCat("class ", scope.class_name());
+  return "global";
+}
+
+}  // namespace trustline

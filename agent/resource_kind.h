@@ -79,8 +79,8 @@ struct Observed {
 class TransactionBuilder {
  public:
   virtual ~TransactionBuilder() = default;
-  // Sets the whole content of a file, or its absence. The last word on a path within a transaction wins only within one resource; two resources writing one
-  // path is an error.
+  // Sets the whole content of a file, or its absence. Writing a path again replaces what was said before. A path that another resource of the transaction
+  // writes may be written only after asking Upcoming for it (so that both edits are kept); else AlreadyExists.
   virtual absl::Status WriteFile(const std::string& path, FileImage image) = 0;
   virtual absl::Status RemoveFile(const std::string& path) = 0;
   // What a path will hold when the transaction commits: staged by any resource so far, else the host's. NotFound when absent or to be removed.
@@ -106,7 +106,8 @@ class ResourceKind {
                              TransactionBuilder& transaction) const = 0;
   // Proof beyond looking at the host, after the effects, and for unchanged resources too. An error puts the transaction back. Default: nothing to prove.
   virtual absl::Status Prove(const PlanContext& context, const google::protobuf::Message& desired, Prover& prover) const;
-  // Takes an effect back after the files were restored. Must be safe when the effect never happened. Default: OK.
+  // Takes an effect back after the files were restored, by making the outside follow what the files say now (reload, restart). Must be safe when the effect
+  // never happened and when it is repeated. Not called for an empty argument. Default: OK.
   virtual absl::Status Undo(const std::string& undo_argument, const Host& host) const;
   // One line for an operator about a difference: "Phone-SAST-trust  CN=dst-pub;OU=...  serial 5A0F91...  CallManager of dst-pub, expires 2031-04-02". Default: the
   // change's own text, as the difference of states gives it; without one its identity and fields.

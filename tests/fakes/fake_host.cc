@@ -6,19 +6,16 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "agent/staged_name.h"
 #include "nlohmann/json.hpp"
 #include "trust/status_macros.h"
 
 namespace trustline::agent {
 namespace {
 
-std::string Parent(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  return slash == 0 ? "/" : path.substr(0, slash);
-}
-std::string BaseName(const std::string& path) { return path.substr(path.rfind('/') + 1); }
+std::string Parent(const std::string& path) { return DirectoryOf(path); }
+std::string BaseName(const std::string& path) { return NameOf(path); }
 
 absl::StatusOr<std::string> NormalisedConfig(const std::string& text) {
   const nlohmann::json parsed = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false,
@@ -196,8 +193,7 @@ absl::StatusOr<std::string> FakeFiles::Stage(const std::string& target, const Fi
   std::string path;
   {
     absl::MutexLock lock(&mutex_);
-    path = absl::StrFormat("%s/.%s.%016x.staged", directory == "/" ? "" : directory,
-                           BaseName(target), ++staged_);
+    path = StagedPath(target, ++staged_);
     inode->image = image;
     inode->image.bytes.clear();
     inode->synced = false;

@@ -13,6 +13,9 @@
 namespace trustline::yaml {
 namespace {
 
+// A file that is wrong all over is not read to its end by anybody.
+constexpr size_t kMostShown = 100;
+
 // Longer lines are shown as a window around the place.
 constexpr size_t kLongestLine = 200;
 
@@ -88,31 +91,35 @@ absl::string_view SeverityName(Severity severity) {
 
 using Hidden = std::vector<std::pair<uint32_t, uint32_t>>;  // [column, end), 0: to the end
 
-// Replaces hidden stretches by '*', one for each byte, so that columns still fit.
-std::string Mask(std::string line, const Hidden& hidden) {
+// Replaces hidden stretches by '*', one for each byte, so that columns still fit. `line` begins
+// `skipped` bytes into the line of the file.
+void Mask(const Hidden& hidden, size_t skipped, std::string& line) {
   for (const auto& [column, end] : hidden) {
-    const size_t stop = end == 0 ? line.size() : std::min<size_t>(end - 1, line.size());
-    for (size_t i = column - 1; i < stop; ++i) line[i] = '*';
+    const size_t last = line.size() + skipped;
+    const size_t stop = end == 0 ? last : std::min<size_t>(end - 1, last);
+    for (size_t i = std::max<size_t>(column - 1, skipped); i < stop; ++i) line[i - skipped] = '*';
   }
-  return line;
 }
 
 void AppendSnippet(const Span& span, const Hidden& hidden, std::string& out) {
-  std::string line = Printable(Mask(std::string(LineOf(span.file->text, span.line)), hidden));
+  const absl::string_view whole = LineOf(span.file->text, span.line);
   size_t column = span.column == 0 ? 0 : span.column - 1;  // 0-based from here on
-  if (column > line.size()) column = line.size();
+  if (column > whole.size()) column = whole.size();
   size_t end = span.end_column > span.column ? span.end_column - 1 : column + 1;
-  if (line.size() > kLongestLine) {
-    size_t from = column > kLongestLine / 2 ? column - kLongestLine / 2 : 0;
-    while (from > 0 && IsContinuation(line[from])) --from;
-    size_t to = std::min(line.size(), from + kLongestLine);
-    while (to < line.size() && IsContinuation(line[to])) ++to;
-    const std::string before = from > 0 ? "..." : "";
-    const std::string after = to < line.size() ? "..." : "";
-    column = column - from + before.size();
-    end = std::min(end, to) - from + before.size();
-    line = absl::StrCat(before, line.substr(from, to - from), after);
+  size_t from = 0, to = whole.size();
+  if (whole.size() > kLongestLine) {
+    from = column > kLongestLine / 2 ? column - kLongestLine / 2 : 0;
+    while (from > 0 && IsContinuation(whole[from])) --from;
+    to = std::min(whole.size(), from + kLongestLine);
+    while (to < whole.size() && IsContinuation(whole[to])) ++to;
   }
+  std::string line(whole.substr(from, to - from));
+  Mask(hidden, from, line);
+  line = Printable(line);
+  const absl::string_view before = from > 0 ? "..." : "";
+  line = absl::StrCat(before, line, to < whole.size() ? "..." : "");
+  column = column - from + before.size();
+  end = std::min(end, to) - from + before.size();
   absl::StrAppendFormat(&out, "%5d | %s\n", span.line, line);
   std::string marks;
   for (size_t i = 0; i < column && i < line.size(); ++i) {
@@ -127,6 +134,24 @@ void AppendSnippet(const Span& span, const Hidden& hidden, std::string& out) {
     if (!IsContinuation(line[i])) marks += '~';
   }
   absl::StrAppend(&out, "      | ", marks, "\n");
+}
+
+void AppendDiagnostic(const Diagnostic& item, const std::vector<Span>& secrets, std::string& out) {
+  const Span& span = item.span;
+  if (span.file != nullptr) {
+    absl::StrAppend(&out, Harmless(span.file->name), ":");
+    if (span.line > 0) absl::StrAppend(&out, span.line, ":", span.column, ":");
+    absl::StrAppend(&out, " ");
+  }
+  absl::StrAppend(&out, SeverityName(item.severity), ": ", Harmless(item.message), "\n");
+  if (span.file == nullptr || span.line == 0) return;
+  Hidden hidden;
+  for (const Span& secret : secrets) {
+    if (secret.file->name == span.file->name && secret.line == span.line) {
+      hidden.emplace_back(secret.column, secret.end_column);
+    }
+  }
+  AppendSnippet(span, hidden, out);
 }
 
 int EditDistance(absl::string_view a, absl::string_view b) {
@@ -190,25 +215,14 @@ std::string Diagnostics::Render() const {
 
   std::string out;
   std::set<std::string> said;  // a loop or a second host meets the same mistake again
-  for (const Group& group : groups) {
+  for (size_t k = 0; k < groups.size(); ++k) {
+    if (said.size() == kMostShown) {
+      absl::StrAppend(&out, "note: ", groups.size() - k, " more are not shown\n");
+      break;
+    }
     std::string text;
-    for (size_t i = group.first; i < group.first + group.count; ++i) {
-      const Diagnostic& item = all_[i];
-      const Span& span = item.span;
-      if (span.file != nullptr) {
-        absl::StrAppend(&text, Harmless(span.file->name), ":");
-        if (span.line > 0) absl::StrAppend(&text, span.line, ":", span.column, ":");
-        absl::StrAppend(&text, " ");
-      }
-      absl::StrAppend(&text, SeverityName(item.severity), ": ", Harmless(item.message), "\n");
-      if (span.file == nullptr || span.line == 0) continue;
-      Hidden hidden;
-      for (const Span& secret : hidden_) {
-        if (secret.file->name == span.file->name && secret.line == span.line) {
-          hidden.emplace_back(secret.column, secret.end_column);
-        }
-      }
-      AppendSnippet(span, hidden, text);
+    for (size_t i = groups[k].first; i < groups[k].first + groups[k].count; ++i) {
+      AppendDiagnostic(all_[i], hidden_, text);
     }
     if (said.insert(text).second) absl::StrAppend(&out, text);
   }

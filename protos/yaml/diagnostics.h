@@ -30,7 +30,8 @@ class Diagnostics {
   bool has_errors() const { return errors_ > 0; }
   int errors() const { return errors_; }
   const std::vector<Diagnostic>& all() const { return all_; }
-  // "file.yml:14:24: error: message\n   14 |     the line\n      |     ^~~~\n" for each, in the order of place. No colour.
+  // "file.yml:14:24: error: message\n   14 |     the line\n      |     ^~~~\n" for each, in the order of place. No colour. What is said twice is shown once, and at most
+  // 100 are shown.
   std::string Render() const;
   // OK without errors; else InvalidArgument with Render().
   absl::Status ToStatus() const;

@@ -42,7 +42,7 @@ class Value {
   static Value Bool(bool value, Span span);
   static Value Int(int64_t value, Span span);
   static Value Float(double value, Span span);
-  // `plain`: written without quotes (only plain scalars may be templates that keep a type).
+  // `plain`: written without quotes, as in `when: a == b`. A whole-value template such as "{{ hub }}" is always quoted, because { begins a map.
   static Value String(std::string value, Span span, bool plain = false);
   static Value FromList(List items, Span span);
   static Value FromMap(Map members, Span span);

@@ -58,6 +58,13 @@ TEST(Diagnostics, SameMistakeIsSaidOnce) {
   EXPECT_EQ(diagnostics.Render(), "a.yml:1:1: error: wrong\n    1 | one\n      | ^~~\n");
 }
 
+TEST(Diagnostics, ShowAHundredAndCountTheRest) {
+  Diagnostics diagnostics;
+  for (int i = 0; i < 150; ++i) diagnostics.Error(Span(), "wrong " + std::to_string(i));
+  EXPECT_THAT(diagnostics.Render(), HasSubstr("error: wrong 99\nnote: 50 more are not shown\n"));
+  EXPECT_EQ(diagnostics.errors(), 150);
+}
+
 TEST(Diagnostics, WithoutFileThereIsNoPlace) {
   Diagnostics diagnostics;
   EXPECT_TRUE(diagnostics.ToStatus().ok());

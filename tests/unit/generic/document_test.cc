@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <fstream>
 
 #include "absl/strings/str_cat.h"
@@ -256,6 +257,45 @@ TEST(Document, SyntaxErrorsHaveAPlaceAndSayWhatToDo) {
   EXPECT_FALSE(MustParse("? a\n? b\n").is_null());
   EXPECT_FALSE(MustParse("a : 1\n\"b\" : 2\n&k c: 3\n!!str d: 4\n").is_null());
   EXPECT_THAT(Complaints("a: @x\n"), HasSubstr("t.yml:1:4: error: unexpected character"));
+}
+
+// Whatever the bytes: an answer, spans inside the text, and messages that can be printed.
+TEST(Document, BrokenTextNeverBreaksTheReader) {
+  const std::string good =
+      "- name: \"Export\" # all\n  hosts: source:destination\n  tasks:\n"
+      "    - bundle_export: { hub: &h { host: 'h', password: !env P }, units: [a, b] }\n"
+      "    - text: |\n        one\n        two\n      more: >-\n        folded\n"
+      "    - ? key\n      : *h\n      x: !!str 5\n";
+  const std::string alphabet = "{}[]:,-?&*!|>'\"%@`#~ \t\n\r\\0aß\x01\xff";
+  uint32_t state = 12345;
+  const auto next = [&state](size_t limit) {
+    state = state * 1664525U + 1013904223U;
+    return static_cast<size_t>(state >> 8) % limit;
+  };
+  for (int round = 0; round < 3000; ++round) {
+    std::string text = good;
+    for (size_t edits = 1 + next(4); edits > 0; --edits) {
+      const size_t at = next(text.size());
+      switch (next(3)) {
+        case 0:
+          text.erase(at, 1 + next(5));
+          break;
+        case 1:
+          text[at] = alphabet[next(alphabet.size())];
+          break;
+        default:
+          text.insert(at, 1, alphabet[next(alphabet.size())]);
+      }
+    }
+    Diagnostics diagnostics;
+    ParseYaml("t.yml", text, diagnostics);
+    const auto lines = static_cast<uint32_t>(std::count(text.begin(), text.end(), '\n') + 1);
+    for (const Diagnostic& item : diagnostics.all()) {
+      ASSERT_GE(item.span.line, 1U) << text;
+      ASSERT_LE(item.span.line, lines) << text;
+    }
+    ASSERT_EQ(diagnostics.Render().find('\x01'), std::string::npos);
+  }
 }
 
 TEST(Document, UnreadableFileIsAnErrorWithoutPlace) {

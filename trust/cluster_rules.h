@@ -27,7 +27,8 @@ struct ExpectedExport {
 // Every export the exchange needs for `units`, over all clusters, ordered by cluster, node, unit:
 //   CallManager: every node with role tftp. ITLRecovery: none before 10.5(2); every tftp node up to 12.4; the publisher from 12.5.
 //   CAPF: the publisher (or the node with role capf). tomcat: every node.
-// InvalidArgument: fewer than two clusters, a cluster without publisher, an unreadable version; the message names the cluster.
+// InvalidArgument: an unknown unit; fewer than two clusters; a name that is there twice; a cluster without a publisher or with several, without a tftp node though one
+// must export, or with an unreadable version. The message names the cluster.
 absl::StatusOr<std::vector<ExpectedExport>> ExpectedExports(const v1::Topology& topology, const std::vector<std::string>& units);
 
 // Trust stores a unit is imported into: CallManager -> CallManager-trust, Phone-SAST-trust; ITLRecovery -> Phone-SAST-trust, CallManager-trust;

@@ -7,6 +7,7 @@
 #include "agent/resources/bundle_import.h"
 #include "agent/resources/certificate.h"
 #include "agent/resources/service.h"
+#include "agent/resources/tftp_pointer.h"
 
 namespace trustline::agent {
 
@@ -16,6 +17,7 @@ KindRegistry MakeKindRegistry() {
   kinds.push_back(std::make_unique<BundleExportKind>());
   kinds.push_back(std::make_unique<BundleConsolidationKind>());
   kinds.push_back(std::make_unique<BundleImportKind>());
+  kinds.push_back(std::make_unique<TftpPointerKind>());
   kinds.push_back(std::make_unique<ServiceKind>());
   return kinds;
 }

@@ -1,0 +1,290 @@
+#include "agent/resources/tftp_pointer.h"
+
+#include <optional>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "agent/dhcp/kea_compare.h"
+#include "agent/dhcp/kea_config.h"
+#include "protos/trustline/v1/kinds/tftp_pointer.pb.h"
+#include "trust/dhcp_message.h"
+#include "trust/status_macros.h"
+#include "trust/tftp_pointer_rules.h"
+
+namespace trustline::agent {
+namespace {
+
+using google::protobuf::Message;
+
+constexpr size_t kNarrowerShown = 5;
+
+const v1::TftpPointerSpec& SpecOf(const v1::Resource& resource) { return resource.tftp_pointer(); }
+
+const v1::ServedPointer& Fact(const Message& state) {
+  return static_cast<const v1::TftpPointerState&>(state).pointers(0);
+}
+
+std::unique_ptr<v1::TftpPointerState> State(std::string scope, std::string servers, bool active) {
+  auto state = std::make_unique<v1::TftpPointerState>();
+  v1::ServedPointer& pointer = *state->add_pointers();
+  pointer.set_scope(std::move(scope));
+  pointer.set_tftp_servers(std::move(servers));
+  pointer.set_active(active);
+  return state;
+}
+
+KeaScope ScopeOf(const v1::PointerScope& scope) {
+  if (!scope.subnet().empty()) return {KeaScope::Type::kSubnet, scope.subnet()};
+  if (!scope.reservation().empty()) return {KeaScope::Type::kReservation, scope.reservation()};
+  return {KeaScope::Type::kGlobal, ""};
+}
+
+absl::StatusOr<std::vector<uint32_t>> AddressesOf(const v1::TftpPointerSpec& spec) {
+  std::vector<uint32_t> addresses;
+  for (const std::string& text : spec.tftp_servers()) {
+    TL_ASSIGN_OR_RETURN(const uint32_t address, ParseIpv4(text));
+    addresses.push_back(address);
+  }
+  return addresses;
+}
+
+absl::Status Named(const absl::Status& status, absl::string_view name) {
+  return absl::Status(status.code(), absl::StrCat(name, ": ", status.message()));
+}
+
+absl::StatusOr<KeaConfig> ParseFile(std::string bytes, const std::string& path) {
+  absl::StatusOr<KeaConfig> config = KeaConfig::Parse(std::move(bytes));
+  if (!config.ok()) return Named(config.status(), path);
+  return config;
+}
+
+absl::StatusOr<KeaConfig> ReadFile(const DhcpView& dhcp, const FileView& files) {
+  TL_ASSIGN_OR_RETURN(const std::string path, dhcp.ConfigPath());
+  TL_ASSIGN_OR_RETURN(FileImage image, files.Read(path));
+  return ParseFile(std::move(image.bytes), path);
+}
+
+absl::StatusOr<KeaConfig> ReadRunning(const DhcpView& dhcp) {
+  TL_ASSIGN_OR_RETURN(std::string running, dhcp.RunningConfig());
+  absl::StatusOr<KeaConfig> config = KeaConfig::Parse(std::move(running));
+  if (!config.ok()) return Named(config.status(), "the DHCP server's running configuration");
+  return config;
+}
+
+// OK exactly when the running server has what its file says.
+absl::Status CheckLoaded(const Host& host) {
+  TL_ASSIGN_OR_RETURN(const KeaConfig file, ReadFile(host.dhcp, host.files));
+  TL_ASSIGN_OR_RETURN(const KeaConfig running, ReadRunning(host.dhcp));
+  if (const std::optional<std::string> difference = FirstDifference(file, running)) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the DHCP server has not loaded its file: ", *difference));
+  }
+  return absl::OkStatus();
+}
+
+// Loads the file unless the server has it already: another scope of the same transaction may have
+// done it.
+absl::Status LoadFile(const Host& host) {
+  if (CheckLoaded(host).ok()) return absl::OkStatus();
+  TL_RETURN_IF_ERROR(host.dhcp.Reload());
+  return CheckLoaded(host);
+}
+
+Resolved Verdict(v1::Outcome outcome, std::vector<std::string> reasons) {
+  Resolved resolved;
+  resolved.verdict = outcome;
+  resolved.reasons = std::move(reasons);
+  return resolved;
+}
+
+// Conditions of the node that an operator changes, as opposed to failures to look.
+bool IsRefusal(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kNotFound:
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kUnimplemented:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::vector<std::string> HidingWarnings(const KeaConfig& file, const KeaScope& scope,
+                                        const std::string& scope_name,
+                                        const std::vector<uint32_t>& addresses) {
+  std::vector<std::string> warnings;
+  size_t more = 0;
+  for (const KeaNarrowerScope& narrower : file.NarrowerThan(scope)) {
+    if (narrower.pointer.addresses == addresses) continue;
+    if (warnings.size() == kNarrowerShown) {
+      ++more;
+      continue;
+    }
+    warnings.push_back(absl::StrCat(narrower.name, " sets option 150 itself (",
+                                    narrower.pointer.text,
+                                    "), so its clients do not get the value of ", scope_name));
+  }
+  if (more > 0) {
+    warnings.push_back(
+        absl::StrCat(more, " more scopes inside ", scope_name, " set option 150 themselves"));
+  }
+  return warnings;
+}
+
+std::string ShownOption(const v1::ProbeResponse& response) {
+  if (!response.present()) return "no option 150";
+  const absl::StatusOr<std::vector<uint32_t>> addresses = DecodeOption150(response.option_150());
+  const std::string hex = absl::BytesToHexString(response.option_150());
+  return addresses.ok() ? absl::StrCat(JoinIpv4(*addresses), " (", hex, ")")
+                        : absl::StrCat("malformed bytes (", hex, ")");
+}
+
+}  // namespace
+
+std::vector<std::string> TftpPointerKind::Claims(const v1::Resource& resource) const {
+  return {absl::StrCat("tftp_pointer ", PointerScopeName(SpecOf(resource).scope()))};
+}
+
+absl::StatusOr<Resolved> TftpPointerKind::Resolve(const PlanContext& context) const {
+  const v1::TftpPointerSpec& spec = SpecOf(context.resource);
+  if (!spec.scope().class_name().empty()) {
+    return Verdict(v1::OUTCOME_UNSUPPORTED,
+                   {absl::StrCat("client class ", spec.scope().class_name(),
+                                 ": option 150 of a class is not supported yet; use subnets or "
+                                 "reservations")});
+  }
+  for (const v1::DhcpServer& server : context.document.topology().dhcp_servers()) {
+    if (server.node() == context.self.node && server.software() != "kea") {
+      return Verdict(v1::OUTCOME_UNSUPPORTED,
+                     {absl::StrCat("DHCP server software '", server.software(),
+                                   "' is not supported yet; only kea is")});
+    }
+  }
+  TftpPointerFindings findings = CheckTftpPointer(spec, context.document.topology());
+  if (spec.probe_from() == context.self.node) {
+    findings.errors.push_back(
+        absl::StrCat("probe_from names ", context.self.node,
+                     " itself, but a DHCP server does not answer its own host; name another node"));
+  }
+  if (!findings.errors.empty()) return Verdict(v1::OUTCOME_REFUSED, std::move(findings.errors));
+
+  TL_ASSIGN_OR_RETURN(const std::vector<uint32_t> addresses, AddressesOf(spec));
+  const KeaScope scope = ScopeOf(spec.scope());
+  const std::string scope_name = PointerScopeName(spec.scope());
+  const absl::StatusOr<KeaConfig> file = ReadFile(context.host.dhcp, context.host.files);
+  const absl::Status found = file.ok() ? file->Pointer(scope).status() : file.status();
+  if (!found.ok()) {
+    if (!IsRefusal(found)) return found;
+    return Verdict(v1::OUTCOME_REFUSED, {std::string(found.message())});
+  }
+  Resolved resolved;
+  resolved.desired = State(scope_name, JoinIpv4(addresses), true);
+  resolved.warnings = std::move(findings.warnings);
+  for (std::string& warning : HidingWarnings(*file, scope, scope_name, addresses)) {
+    resolved.warnings.push_back(std::move(warning));
+  }
+  return resolved;
+}
+
+absl::StatusOr<Observed> TftpPointerKind::Observe(const PlanContext& context,
+                                                  const Message& desired) const {
+  const KeaScope scope = ScopeOf(SpecOf(context.resource).scope());
+  TL_ASSIGN_OR_RETURN(const KeaConfig file, ReadFile(context.host.dhcp, context.host.files));
+  TL_ASSIGN_OR_RETURN(const KeaPointer pointer, file.Pointer(scope));
+  TL_ASSIGN_OR_RETURN(const KeaConfig running, ReadRunning(context.host.dhcp));
+  const absl::StatusOr<KeaPointer> served = running.Pointer(scope);
+
+  Observed observed;
+  observed.present = State(Fact(desired).scope(), pointer.text,
+                           served.ok() && served->addresses == pointer.addresses &&
+                               served->text.empty() == pointer.text.empty());
+  if (const std::optional<std::string> difference = FirstDifference(file, running)) {
+    TL_ASSIGN_OR_RETURN(const std::string path, context.host.dhcp.ConfigPath());
+    observed.refusals.push_back(absl::StrCat(
+        "the DHCP server runs with another configuration than ", path, ": ", *difference,
+        "; load the file (config-reload) or put it back, then run again"));
+  }
+  return observed;
+}
+
+absl::Status TftpPointerKind::Stage(const PlanContext& context, const Message& desired,
+                                    const Message&, TransactionBuilder& transaction) const {
+  const v1::TftpPointerSpec& spec = SpecOf(context.resource);
+  TL_ASSIGN_OR_RETURN(const std::vector<uint32_t> addresses, AddressesOf(spec));
+  TL_ASSIGN_OR_RETURN(const std::string path, context.host.dhcp.ConfigPath());
+  // Other scopes of the same stage live in the same file: go on from what they want it to be.
+  TL_ASSIGN_OR_RETURN(FileImage image, transaction.Upcoming(path));
+  TL_ASSIGN_OR_RETURN(const KeaConfig file, ParseFile(image.bytes, path));
+  TL_ASSIGN_OR_RETURN(image.bytes, file.WithPointer(ScopeOf(spec.scope()), addresses));
+  TL_RETURN_IF_ERROR(context.host.dhcp.TestConfig(image.bytes));
+  TL_RETURN_IF_ERROR(transaction.WriteFile(path, std::move(image)));
+  const std::string& scope_name = Fact(desired).scope();
+  transaction.AddEffect(absl::StrCat("have Kea load option 150 of ", scope_name), scope_name,
+                        [](const Host& host, Hubs&) { return LoadFile(host); });
+  return absl::OkStatus();
+}
+
+absl::Status TftpPointerKind::Prove(const PlanContext& context, const Message& desired,
+                                    Prover& prover) const {
+  const v1::TftpPointerSpec& spec = SpecOf(context.resource);
+  const std::string& node = context.self.node;
+  const std::string& scope_name = Fact(desired).scope();
+  const KeaScope scope = ScopeOf(spec.scope());
+  TL_ASSIGN_OR_RETURN(const std::vector<uint32_t> addresses, AddressesOf(spec));
+  TL_ASSIGN_OR_RETURN(const std::string server, context.host.dhcp.ServerAddress());
+  TL_ASSIGN_OR_RETURN(const KeaConfig file, ReadFile(context.host.dhcp, context.host.files));
+  // Where every subnet hides a global value nobody can see it, but the server must still answer.
+  const std::optional<std::string> subnet = file.SubnetToAsk(scope);
+
+  v1::ProbeRequest question;
+  question.set_server(server);
+  question.set_subnet(subnet.value_or(""));
+  if (scope.type == KeaScope::Type::kReservation) {
+    question.set_hardware_address(NormalMac(scope.key));
+  }
+  question.set_may_discover(true);
+  const absl::StatusOr<v1::ProbeResponse> answer = prover.Ask(spec.probe_from(), question);
+  if (!answer.ok()) {
+    return Named(answer.status(), absl::StrCat("option 150 of ", scope_name,
+                                               " could not be asked for from ", spec.probe_from()));
+  }
+  if (!answer->answered()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(node, " does not answer any more: no reply to ", answer->how(), " from ",
+                     spec.probe_from(), " to ", server));
+  }
+  if (!subnet) return absl::OkStatus();
+  if (!answer->present() || answer->option_150() != EncodeOption150(addresses)) {
+    v1::ProbeResponse wanted;
+    wanted.set_present(true);
+    wanted.set_option_150(EncodeOption150(addresses));
+    return absl::FailedPreconditionError(absl::StrCat(
+        node, " hands out ", ShownOption(*answer), " for ", scope_name, " where ",
+        ShownOption(wanted), " is expected (", answer->how(), " from ", spec.probe_from(), ")"));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TftpPointerKind::Undo(const std::string& undo_argument, const Host& host) const {
+  // Always: config-get of a server that choked on the last file shows the one before, as if all
+  // were well.
+  absl::Status status = host.dhcp.Reload();
+  if (status.ok()) status = CheckLoaded(host);
+  if (status.ok()) return status;
+  return Named(status, absl::StrCat("putting option 150 of ", undo_argument, " back"));
+}
+
+std::string TftpPointerKind::Describe(const v1::Change& change, const Message& desired,
+                                      const Message& present) const {
+  const v1::ServedPointer& after = Fact(desired);
+  std::string before = Fact(present).tftp_servers();
+  if (before == after.tftp_servers()) return ResourceKind::Describe(change, desired, present);
+  if (before.empty()) before = "not set";
+  return absl::StrCat("option 150 of ", after.scope(), ": ", before, " -> ", after.tftp_servers());
+}
+
+}  // namespace trustline::agent

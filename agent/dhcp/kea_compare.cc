@@ -207,7 +207,7 @@ class Comparison {
         const Difference difference = Values(here, name, item, running.items[j]);
         if (!difference) {
           taken[j] = found = true;
-        } else if (!nearest && !In(kUnordered, name)) {
+        } else if (!nearest && (item.IsMap() || !In(kUnordered, name))) {
           nearest = difference;
         }
       }

@@ -158,9 +158,6 @@ Json Task(Definitions& definitions, bool handler) {
       {"when",
        {{"description", "the task counts only where this is true; bare expression"},
         {"type", Json::array({"string", "boolean"})}}},
-      {"loop",
-       {{"description", "one resource per item, called {{ item }}"},
-        {"anyOf", Json::array({Json{{"type", "array"}}, Ref("template")})}}},
       {"tags", TextOrList("chosen by --tags and --skip-tags; always and never are special")},
       {"mode",
        {{"enum", Json::array({"enforce", "report"})},
@@ -168,6 +165,8 @@ Json Task(Definitions& definitions, bool handler) {
         {"description", "report: say what would change, change nothing"}}},
   };
   if (!handler) {
+    properties["loop"] = {{"description", "one resource per item, called {{ item }}"},
+                          {"anyOf", Json::array({Json{{"type", "array"}}, Ref("template")})}};
     properties["after"] = TextOrList("names of tasks of this play that must have converged before");
     properties["notify"] =
         TextOrList("names of handlers whose service must load what this changes");
@@ -180,13 +179,20 @@ Json Task(Definitions& definitions, bool handler) {
   Json choices = Json::array();
   if (!handler) choices.push_back({{"required", Json::array({"pause"})}});
   for (const KindDescriptor& kind : AllKinds()) {
+    if (handler && kind.spec != v1::ServiceSpec::descriptor()) continue;
     Json schema = OrTemplate(definitions.Message(*kind.spec));
     schema["description"] = kind.rule.summary();
     properties[kind.name] = std::move(schema);
     choices.push_back({{"required", Json::array({kind.name})}});
   }
   Json task = {{"type", "object"}, {"properties", std::move(properties)}};
-  if (handler) task["required"] = Json::array({"name"});
+  if (handler) {
+    task["required"] = Json::array({"name"});
+  } else {
+    // A pause stops the whole play, so nothing that selects hosts or resources goes with it.
+    task["dependentSchemas"] = {
+        {"pause", {{"propertyNames", {{"enum", Json::array({"name", "pause"})}}}}}};
+  }
   task["oneOf"] = std::move(choices);
   task["additionalProperties"] = false;
   return task;
@@ -200,6 +206,13 @@ Json Play() {
                      {"properties", {{"name", Text("shown in the plan; {{ wave.name }}")}}},
                      {"required", Json::array({"name"})},
                      {"additionalProperties", true}};
+  Json budget = OrTemplate({{"type", "integer"}, {"minimum", 0}, {"maximum", 100}});
+  budget["description"] =
+      "hosts that may fail, the unreachable among them, before later plays stop";
+  budget["default"] = 0;
+  Json waves = OrTemplate({{"type", "array"}, {"minItems", 1}, {"items", wave}});
+  waves["description"] =
+      "the play once per item, one after the other; its fields are {{ wave.FIELD }}";
   const auto list_of = [](const std::string& definition, const std::string& description) {
     return Json{{"description", description}, {"type", "array"}, {"items", Ref(definition)}};
   };
@@ -211,21 +224,11 @@ Json Play() {
        {{"description", "hosts per batch: a number, a percentage, or a list of them"},
         {"anyOf", Json::array({batch, Json{{"type", "array"}, {"items", batch}, {"minItems", 1}},
                                Ref("template")})}}},
-      {"max_fail_percentage",
-       {{"description", "hosts that may fail, the unreachable among them, before later plays stop"},
-        {"type", "integer"},
-        {"minimum", 0},
-        {"maximum", 100},
-        {"default", 0}}},
+      {"max_fail_percentage", std::move(budget)},
       {"tags", TextOrList("added to every task of the play")},
       {"tasks", list_of("task", "what is declared for every host of the play")},
       {"handlers", list_of("handler", "services to restart or reload when a task notifies them")},
-      {"waves",
-       {{"description",
-         "the play once per item, one after the other; its fields are {{ wave.FIELD }}"},
-        {"type", "array"},
-        {"minItems", 1},
-        {"items", wave}}},
+      {"waves", std::move(waves)},
   };
   return {{"type", "object"},
           {"properties", properties},

@@ -57,6 +57,8 @@ TEST(PlaybookSchema, DescribesPlaysAndTasks) {
   EXPECT_THAT(Keys(schema["$defs"]["task"]["properties"]),
               ::testing::UnorderedElementsAreArray(task));
   EXPECT_EQ(schema["$defs"]["task"]["oneOf"].size(), AllKinds().size() + 1);
+  EXPECT_THAT(Keys(schema["$defs"]["handler"]["properties"]),
+              UnorderedElementsAre("name", "when", "tags", "mode", "service"));
 }
 
 TEST(PlaybookSchema, FieldsComeFromTheDescriptors) {
@@ -89,7 +91,8 @@ TEST(ExplainKind, ShowsFieldsObligationsAndTheExample) {
   EXPECT_THAT(text, HasSubstr("\nExample\n  - bundle_import: { hub: "));
   EXPECT_THAT(ExplainKind(*FindKind("tftp_pointer")), HasSubstr("max_fail_percentage must be 0"));
   EXPECT_THAT(ExplainKind(*FindKind("service")), HasSubstr("started|restarted|reloaded"));
-  EXPECT_THAT(ExplainKind(*FindKind("certificate")), HasSubstr("; not together with src or generate"));
+  EXPECT_THAT(ExplainKind(*FindKind("certificate")),
+              HasSubstr("; not together with src or generate"));
 }
 
 TEST(ExplainKind, EveryFieldOfEveryKindSaysWhatItIsFor) {

@@ -1,0 +1,55 @@
+// What a run did, as plain values: filled by the runner, stored by the history, printed by the
+// renderer.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "controller/compile.h"
+#include "protos/trustline/v1/report.pb.h"
+
+namespace trustline::controller {
+
+// One resource on one node in one stage; or, with an empty id, the word on a node that could not be
+// asked.
+struct ResourceRow {
+  std::string node;
+  uint32_t stage = 0;
+  std::string play, wave;
+  v1::ResourceOutcome outcome;
+};
+
+struct RunRecord {
+  std::string run_id;
+  std::string command;   // "apply", "rollback"
+  std::string playbook;  // empty for a rollback
+  std::string operator_name;
+  absl::Time started, finished;
+  std::vector<std::string> nodes;                       // every node asked, in inventory order
+  std::vector<ResourceRow> rows;                        // in the order things ended
+  std::vector<SkippedTask> skipped;                     // `when` was false
+  std::map<std::string, std::string> document_digests;  // node -> hex
+  std::string stopped;  // why later batches or stages were not started; empty: they were
+  bool interrupted = false;
+  bool denied = false;  // some agent refused the operator's identity or role
+  bool awaiting_confirm = false;
+};
+
+// Per node, Ansible's counters and ours after them.
+struct RecapCounters {
+  int ok = 0, changed = 0, unreachable = 0, failed = 0, skipped = 0, rescued = 0, ignored = 0,
+      refused = 0, pending = 0, blocked = 0, rolled_back = 0, cancelled = 0;
+};
+std::map<std::string, RecapCounters> CountRecap(const RunRecord& record);
+
+// The exit code that tells the worst of it (controller/exit_codes.h).
+int ExitCodeOf(const RunRecord& record);
+
+// "changed", "would_change", ...
+std::string OutcomeName(v1::Outcome outcome);
+// The reverse; OUTCOME_UNSPECIFIED for an unknown word.
+v1::Outcome OutcomeFromName(const std::string& name);
+
+}  // namespace trustline::controller

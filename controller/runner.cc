@@ -1,0 +1,613 @@
+#include "controller/runner.h"
+
+#include <algorithm>
+#include <deque>
+#include <memory>
+#include <set>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/synchronization/mutex.h"
+
+namespace trustline::controller {
+namespace {
+
+constexpr uint32_t kLeaseSeconds = 60;
+constexpr absl::Duration kLeaseRenewal = absl::Seconds(20);
+constexpr absl::Duration kTick = absl::Milliseconds(100);
+
+// Callbacks post, the runner's thread takes. Shared, because a callback may come while the runner
+// is on its way out.
+class Mailbox {
+ public:
+  void Post(std::function<void()> letter) {
+    absl::MutexLock lock(&mutex_);
+    letters_.push_back(std::move(letter));
+  }
+  // Runs what has been posted; waits up to `limit` for the first one. False: nothing came.
+  bool Deliver(absl::Duration limit) {
+    std::deque<std::function<void()>> letters;
+    {
+      absl::MutexLock lock(&mutex_);
+      auto some = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !letters_.empty(); };
+      mutex_.AwaitWithTimeout(absl::Condition(&some), limit);
+      letters.swap(letters_);
+    }
+    for (auto& letter : letters) letter();
+    return !letters.empty();
+  }
+
+ private:
+  absl::Mutex mutex_;
+  std::deque<std::function<void()>> letters_ ABSL_GUARDED_BY(mutex_);
+};
+
+// A call's callback that runs on the runner's thread.
+template <typename T>
+Callback<T> ByMail(std::shared_ptr<Mailbox> mailbox, std::function<void(absl::StatusOr<T>)> then) {
+  return [mailbox = std::move(mailbox), then = std::move(then)](absl::StatusOr<T> result) {
+    auto kept = std::make_shared<absl::StatusOr<T>>(std::move(result));
+    mailbox->Post([then, kept] { then(std::move(*kept)); });
+  };
+}
+
+// The leases of one run. A lease that could not be had is a verdict on its node.
+class Leases {
+ public:
+  Leases(Fleet& fleet, std::shared_ptr<Mailbox> mailbox, const RunOptions& options)
+      : fleet_(fleet), mailbox_(std::move(mailbox)), options_(options) {}
+
+  // Takes all; returns the nodes that could not be had, with the reason.
+  std::map<std::string, absl::Status> TakeAll(const std::vector<std::string>& nodes) {
+    std::map<std::string, absl::Status> problems;
+    size_t answers = 0;
+    std::vector<std::unique_ptr<CallHandle>> calls;
+    for (const std::string& node : nodes) {
+      calls.push_back(fleet_.Lease(
+          node, Request(v1::LeaseRequest::ACTION_TAKE), options_.answer_timeout,
+          ByMail<v1::LeaseResponse>(mailbox_, [&, node](absl::StatusOr<v1::LeaseResponse> answer) {
+            ++answers;
+            if (answer.ok()) {
+              held_.insert(node);
+            } else {
+              problems[node] = answer.status();
+            }
+          })));
+    }
+    while (answers < nodes.size()) {
+      mailbox_->Deliver(kTick);
+      if (options_.interrupts() > 0) {
+        for (auto& call : calls) call->Cancel();
+      }
+    }
+    renewed_ = options_.now();
+    return problems;
+  }
+
+  // Called on every tick. A renewal that fails is not a verdict: the next apply on that node will
+  // say why.
+  void RenewWhenDue() {
+    if (options_.now() - renewed_ < kLeaseRenewal) return;
+    renewed_ = options_.now();
+    for (const std::string& node : held_) {
+      ++outstanding_;
+      handles_.push_back(fleet_.Lease(
+          node, Request(v1::LeaseRequest::ACTION_TAKE), options_.answer_timeout,
+          ByMail<v1::LeaseResponse>(
+              mailbox_, [this](absl::StatusOr<v1::LeaseResponse>) { --outstanding_; })));
+    }
+  }
+
+  // Best effort: a lease that cannot be released runs out by itself. Returns the nodes where it
+  // could not.
+  std::vector<std::string> ReleaseAll() {
+    std::vector<std::string> kept;
+    for (const std::string& node : held_) {
+      ++outstanding_;
+      handles_.push_back(
+          fleet_.Lease(node, Request(v1::LeaseRequest::ACTION_RELEASE),
+                       std::min(options_.answer_timeout, absl::Seconds(5)),
+                       ByMail<v1::LeaseResponse>(
+                           mailbox_, [this, &kept, node](absl::StatusOr<v1::LeaseResponse> answer) {
+                             --outstanding_;
+                             if (!answer.ok()) kept.push_back(node);
+                           })));
+    }
+    while (outstanding_ > 0) mailbox_->Deliver(kTick);
+    return kept;
+  }
+
+ private:
+  v1::LeaseRequest Request(v1::LeaseRequest::Action action) const {
+    v1::LeaseRequest request;
+    request.set_action(action);
+    request.set_run_id(options_.run_id);
+    request.set_seconds(kLeaseSeconds);
+    return request;
+  }
+
+  Fleet& fleet_;
+  std::shared_ptr<Mailbox> mailbox_;
+  const RunOptions& options_;
+  std::set<std::string> held_;
+  std::vector<std::unique_ptr<CallHandle>> handles_;
+  size_t outstanding_ = 0;
+  absl::Time renewed_;
+};
+
+ResourceRow WholeNodeRow(const std::string& node, uint32_t stage, const StagePlan* plan,
+                         const absl::Status& status) {
+  ResourceRow row;
+  row.node = node;
+  row.stage = stage;
+  if (plan != nullptr) {
+    row.play = plan->play;
+    row.wave = plan->wave;
+  }
+  row.outcome.set_stage(stage);
+  row.outcome.set_outcome(OutcomeOfStatus(status));
+  row.outcome.add_reasons(std::string(status.message()));
+  return row;
+}
+
+// The node's state in a stage, from its rows: the worst counts.
+NodeProgress::State StateOfRows(const std::vector<ResourceRow>& rows) {
+  using State = NodeProgress::State;
+  State worst = State::kConverged;
+  auto rank = [](State state) {
+    switch (state) {
+      case State::kConverged:
+        return 0;
+      case State::kPending:
+        return 1;
+      case State::kRefused:
+        return 2;
+      case State::kCancelled:
+        return 3;
+      case State::kRolledBack:
+        return 4;
+      case State::kFailed:
+        return 5;
+      default:
+        return 6;
+    }
+  };
+  for (const ResourceRow& row : rows) {
+    State state = State::kFailed;
+    switch (row.outcome.outcome()) {
+      case v1::OUTCOME_UNCHANGED:
+      case v1::OUTCOME_CHANGED:
+      case v1::OUTCOME_WOULD_CHANGE:
+        state = State::kConverged;
+        break;  // would_change: mode report, nothing depends on it
+      case v1::OUTCOME_PENDING:
+      case v1::OUTCOME_BLOCKED:
+        state = State::kPending;
+        break;
+      case v1::OUTCOME_REFUSED:
+        state = State::kRefused;
+        break;
+      case v1::OUTCOME_CANCELLED:
+        state = State::kCancelled;
+        break;
+      case v1::OUTCOME_ROLLED_BACK:
+        state = State::kRolledBack;
+        break;
+      case v1::OUTCOME_UNREACHABLE:
+        state = State::kUnreachable;
+        break;
+      default:
+        state = State::kFailed;
+        break;
+    }
+    if (rank(state) > rank(worst)) worst = state;
+  }
+  return worst;
+}
+
+// Every node of the selection, in the order of the stages' hosts.
+std::vector<std::string> AskedNodes(const RunInput& input) {
+  std::vector<std::string> nodes;
+  std::set<std::string> seen;
+  for (const StagePlan& stage : input.playbook.stages) {
+    auto selected = input.selected.find(stage.number);
+    if (selected == input.selected.end()) continue;
+    for (const std::string& host : stage.hosts) {
+      if (selected->second.contains(host) && seen.insert(host).second) nodes.push_back(host);
+    }
+  }
+  return nodes;
+}
+
+// Questions for a proof go to the agent that can ask; its answer goes back to the agent that wants
+// to know. Runs on the fleet's threads.
+ProofHandler RouteProofs(Fleet& fleet, std::shared_ptr<Mailbox> mailbox,
+                         std::shared_ptr<std::vector<std::unique_ptr<CallHandle>>> handles) {
+  return [&fleet, mailbox, handles](const v1::ProofQuestion& question,
+                                    std::function<void(v1::ProofAnswer)> reply) {
+    // Dialling happens on the runner's thread, so that a fleet callback never starts a call itself.
+    mailbox->Post([&fleet, handles, question, reply = std::move(reply)] {
+      absl::Duration limit = absl::Seconds(10) + absl::Milliseconds(question.probe().timeout_ms());
+      handles->push_back(fleet.Probe(question.from_node(), question.probe(), limit,
+                                     [question, reply](absl::StatusOr<v1::ProbeResponse> response) {
+                                       v1::ProofAnswer answer;
+                                       answer.set_id(question.id());
+                                       if (response.ok()) {
+                                         *answer.mutable_response() = *std::move(response);
+                                       } else {
+                                         answer.set_error(absl::StrCat(
+                                             question.from_node(),
+                                             " could not ask: ", response.status().message()));
+                                       }
+                                       reply(std::move(answer));
+                                     }));
+    });
+  };
+}
+
+// One node's conversation while it runs.
+struct Conversation {
+  std::unique_ptr<CallHandle> call;
+  std::vector<ResourceRow> rows;
+  bool cancelled = false;
+};
+
+class ApplyRun {
+ public:
+  ApplyRun(Fleet& fleet, const RunInput& input, const RunOptions& options, RunObserver& observer)
+      : fleet_(fleet),
+        input_(input),
+        options_(options),
+        observer_(observer),
+        leases_(fleet, mailbox_, options) {}
+
+  RunRecord Run() {
+    record_.run_id = options_.run_id;
+    record_.command = "apply";
+    record_.playbook = input_.playbook.name;
+    record_.started = options_.now();
+    record_.nodes = AskedNodes(input_);
+    std::set<std::string> asked(record_.nodes.begin(), record_.nodes.end());
+    for (const SkippedTask& task : input_.playbook.skipped) {
+      if (asked.contains(task.node)) record_.skipped.push_back(task);
+    }
+    policy_.stages = input_.playbook.stages;
+    policy_.forks = options_.forks;
+    policy_.allowed = asked;
+    for (const auto& [stage, nodes] : input_.selected) {
+      for (const auto& [node, ids] : nodes) progress_.nodes[stage][node] = {};
+    }
+    no_lease_ = leases_.TakeAll(record_.nodes);
+    Loop();
+    for (const std::string& node : leases_.ReleaseAll()) {
+      observer_.OnNotice(
+          absl::StrCat(node, ": lease not released; it runs out within ", kLeaseSeconds, " s"));
+    }
+    record_.interrupted = progress_.interrupted;
+    record_.finished = options_.now();
+    return std::move(record_);
+  }
+
+ private:
+  void Loop() {
+    while (true) {
+      if (options_.interrupts() > 0) progress_.interrupted = true;
+      RolloutStep step = NextStep(policy_, progress_);
+      const StagePlan* stage = FindStage(step.stage);
+      if (stage != open_stage_ && open_stage_ != nullptr && step.kind != RolloutStep::Kind::kPause)
+        CloseStage();
+      switch (step.kind) {
+        case RolloutStep::Kind::kStart:
+          if (open_stage_ == nullptr) {
+            open_stage_ = stage;
+            std::vector<std::string> nodes;
+            for (const auto& [node, progress] : progress_.nodes[step.stage]) nodes.push_back(node);
+            observer_.OnStageStart(*stage, nodes);
+          }
+          for (const std::string& node : step.start) Start(*stage, node);
+          break;
+        case RolloutStep::Kind::kWait:
+          Wait(*stage);
+          break;
+        case RolloutStep::Kind::kPause:
+          if (step.pause_is_after) CloseStage();
+          if (!options_.confirm(step.prompt)) {
+            record_.stopped = absl::StrCat("stopped at a pause nobody confirmed: ", step.prompt);
+            record_.awaiting_confirm = true;
+            CloseStage();
+            return;
+          }
+          progress_.pauses_passed.insert({step.stage, step.pause_is_after});
+          break;
+        case RolloutStep::Kind::kStop:
+          record_.stopped = step.why;
+          CloseStage();
+          return;
+        case RolloutStep::Kind::kDone:
+          CloseStage();
+          return;
+      }
+    }
+  }
+
+  const StagePlan* FindStage(uint32_t number) const {
+    for (const StagePlan& stage : policy_.stages) {
+      if (stage.number == number) return &stage;
+    }
+    return nullptr;
+  }
+
+  void CloseStage() {
+    if (open_stage_ == nullptr) return;
+    observer_.OnStageEnd(*open_stage_, stage_rows_);
+    stage_rows_.clear();
+    open_stage_ = nullptr;
+  }
+
+  void Start(const StagePlan& stage, const std::string& node) {
+    progress_.nodes[stage.number][node].state = NodeProgress::State::kRunning;
+    running_[node] = {};
+    if (auto problem = no_lease_.find(node); problem != no_lease_.end()) {
+      End(stage, node, problem->second);
+      return;
+    }
+    v1::ApplyStart request;
+    *request.mutable_document() = input_.envelopes.at(node);
+    request.set_stage(stage.number);
+    for (const std::string& id : input_.selected.at(stage.number).at(node)) request.add_only(id);
+    *request.mutable_secrets() = input_.secrets;
+    request.set_run_id(options_.run_id);
+    running_[node].call = fleet_.Apply(
+        node, request, options_.apply_timeout,
+        [this, mailbox = mailbox_, node, &stage](const v1::ApplyEvent& event) {
+          mailbox->Post([this, node, &stage, event] {
+            if (event.has_resource()) OnResource(stage, node, event.resource());
+            if (!event.progress().empty()) observer_.OnProgress(node, event.progress());
+          });
+        },
+        RouteProofs(fleet_, mailbox_, probes_),
+        ByMail<v1::StageReport>(mailbox_,
+                                [this, node, &stage](absl::StatusOr<v1::StageReport> report) {
+                                  if (!report.ok()) {
+                                    End(stage, node, report.status());
+                                    return;
+                                  }
+                                  record_.document_digests[node] = report->document_sha256();
+                                  // The report is the word that counts; events were for the eye.
+                                  running_[node].rows.clear();
+                                  for (const v1::ResourceOutcome& outcome : report->resources())
+                                    OnResource(stage, node, outcome, /*tell=*/false);
+                                  End(stage, node, absl::OkStatus());
+                                }));
+  }
+
+  void OnResource(const StagePlan& stage, const std::string& node,
+                  const v1::ResourceOutcome& outcome, bool tell = true) {
+    ResourceRow row{node, stage.number, stage.play, stage.wave, outcome};
+    if (tell) observer_.OnResource(row);
+    running_[node].rows.push_back(std::move(row));
+  }
+
+  void End(const StagePlan& stage, const std::string& node, const absl::Status& status) {
+    Conversation conversation = std::move(running_[node]);
+    running_.erase(node);
+    if (absl::IsPermissionDenied(status)) record_.denied = true;
+    if (!status.ok()) {
+      conversation.rows.push_back(WholeNodeRow(node, stage.number, &stage, status));
+      observer_.OnResource(conversation.rows.back());
+    }
+    progress_.nodes[stage.number][node].state = StateOfRows(conversation.rows);
+    for (ResourceRow& row : conversation.rows) {
+      stage_rows_.push_back(row);
+      record_.rows.push_back(std::move(row));
+    }
+    ended_calls_.push_back(std::move(conversation.call));
+  }
+
+  void Wait(const StagePlan& stage) {
+    mailbox_->Deliver(kTick);
+    leases_.RenewWhenDue();
+    std::vector<std::string> waiting;
+    for (auto& [node, conversation] : running_) {
+      waiting.push_back(node);
+      if (options_.interrupts() > 1 && !conversation.cancelled && conversation.call != nullptr) {
+        conversation.cancelled = true;
+        conversation.call->Cancel();
+      }
+    }
+    observer_.OnTick(stage, waiting);
+  }
+
+  Fleet& fleet_;
+  const RunInput& input_;
+  const RunOptions& options_;
+  RunObserver& observer_;
+  std::shared_ptr<Mailbox> mailbox_ = std::make_shared<Mailbox>();
+  std::shared_ptr<std::vector<std::unique_ptr<CallHandle>>> probes_ =
+      std::make_shared<std::vector<std::unique_ptr<CallHandle>>>();
+  Leases leases_;
+  RolloutPolicy policy_;
+  RolloutProgress progress_;
+  std::map<std::string, absl::Status> no_lease_;
+  std::map<std::string, Conversation> running_;
+  std::vector<std::unique_ptr<CallHandle>> ended_calls_;
+  const StagePlan* open_stage_ = nullptr;
+  std::vector<ResourceRow> stage_rows_;
+  RunRecord record_;
+};
+
+}  // namespace
+
+v1::Outcome OutcomeOfStatus(const absl::Status& status) {
+  switch (status.code()) {
+    case absl::StatusCode::kUnavailable:
+    case absl::StatusCode::kDeadlineExceeded:
+    case absl::StatusCode::kUnauthenticated:
+      return v1::OUTCOME_UNREACHABLE;
+    case absl::StatusCode::kFailedPrecondition:
+    case absl::StatusCode::kPermissionDenied:
+      return v1::OUTCOME_REFUSED;
+    case absl::StatusCode::kCancelled:
+      return v1::OUTCOME_CANCELLED;
+    case absl::StatusCode::kUnimplemented:
+      return v1::OUTCOME_UNSUPPORTED;
+    default:
+      return v1::OUTCOME_FAILED;
+  }
+}
+
+void SelectResources(const Mask& mask, const std::vector<std::string>& allowed, RunInput& input) {
+  std::set<std::string> nodes(allowed.begin(), allowed.end());
+  for (const auto& [node, document] : input.playbook.documents) {
+    if (!nodes.contains(node)) continue;
+    std::map<uint32_t, std::pair<std::vector<std::string>, int>>
+        by_stage;  // chosen ids, all of the stage
+    for (const v1::Resource& resource : document.resources()) {
+      auto& [chosen, total] = by_stage[resource.stage()];
+      ++total;
+      if (TagsAllow(mask, resource)) chosen.push_back(resource.id());
+    }
+    for (auto& [stage, choice] : by_stage) {
+      auto& [chosen, total] = choice;
+      if (chosen.empty()) continue;
+      if (static_cast<int>(chosen.size()) == total) chosen.clear();  // everything: no mask
+      input.selected[stage][node] = std::move(chosen);
+    }
+  }
+}
+
+RunRecord RunApply(Fleet& fleet, const RunInput& input, const RunOptions& options,
+                   RunObserver& observer) {
+  return ApplyRun(fleet, input, options, observer).Run();
+}
+
+RunRecord RunRollback(Fleet& fleet, const RollbackInput& input, const RunOptions& options,
+                      RunObserver& observer) {
+  auto mailbox = std::make_shared<Mailbox>();
+  auto probes = std::make_shared<std::vector<std::unique_ptr<CallHandle>>>();
+  Leases leases(fleet, mailbox, options);
+  RunRecord record;
+  record.run_id = options.run_id;
+  record.command = "rollback";
+  record.started = options.now();
+  record.nodes = input.nodes;
+  std::map<std::string, absl::Status> no_lease = leases.TakeAll(input.nodes);
+  StagePlan stage;
+  stage.play = "Roll back the last changing run";
+  stage.hosts = input.nodes;
+  observer.OnStageStart(stage, input.nodes);
+  std::set<std::string> running;
+  std::vector<std::unique_ptr<CallHandle>> calls;
+  auto add = [&](ResourceRow row) {
+    observer.OnResource(row);
+    record.rows.push_back(std::move(row));
+  };
+  for (const std::string& node : input.nodes) {
+    if (auto problem = no_lease.find(node); problem != no_lease.end()) {
+      if (absl::IsPermissionDenied(problem->second)) record.denied = true;
+      add(WholeNodeRow(node, 0, &stage, problem->second));
+      continue;
+    }
+    running.insert(node);
+    v1::RollbackStart request;
+    request.set_run_id(options.run_id);
+    request.set_include_trust(input.include_trust);
+    *request.mutable_secrets() = input.secrets;
+    calls.push_back(fleet.Rollback(
+        node, request, options.apply_timeout, [](const v1::ApplyEvent&) {},
+        RouteProofs(fleet, mailbox, probes),
+        ByMail<v1::StageReport>(mailbox, [&, node](absl::StatusOr<v1::StageReport> report) {
+          running.erase(node);
+          if (!report.ok()) {
+            if (absl::IsPermissionDenied(report.status())) record.denied = true;
+            add(WholeNodeRow(node, 0, &stage, report.status()));
+            return;
+          }
+          for (const v1::ResourceOutcome& outcome : report->resources())
+            add({node, outcome.stage(), stage.play, "", outcome});
+        })));
+  }
+  bool cancelled = false;
+  while (!running.empty()) {
+    mailbox->Deliver(kTick);
+    leases.RenewWhenDue();
+    observer.OnTick(stage, std::vector<std::string>(running.begin(), running.end()));
+    if (options.interrupts() > 0) record.interrupted = true;
+    if (options.interrupts() > 1 && !cancelled) {
+      cancelled = true;
+      for (auto& call : calls) call->Cancel();
+    }
+  }
+  observer.OnStageEnd(stage, record.rows);
+  for (const std::string& node : leases.ReleaseAll()) {
+    observer.OnNotice(
+        absl::StrCat(node, ": lease not released; it runs out within ", kLeaseSeconds, " s"));
+  }
+  record.finished = options.now();
+  return record;
+}
+
+PlanResult RunPlan(Fleet& fleet, const RunInput& input, const RunOptions& options,
+                   RunObserver& observer) {
+  auto mailbox = std::make_shared<Mailbox>();
+  PlanResult result;
+  uint32_t first_unfinished = 0;
+  for (const StagePlan& stage : input.playbook.stages) {
+    auto selected = input.selected.find(stage.number);
+    if (selected == input.selected.end()) continue;
+    StagePlanResult& entry = result.stages.emplace_back();
+    entry.stage = &stage;
+    if (first_unfinished != 0) {
+      entry.known_after = first_unfinished;
+      continue;
+    }
+    std::vector<std::unique_ptr<CallHandle>> calls;
+    std::set<std::string> waiting;
+    std::deque<std::string> queue;
+    for (const auto& [node, ids] : selected->second) queue.push_back(node);
+    bool cancelled = false;
+    while (!queue.empty() || !waiting.empty()) {
+      while (!queue.empty() && static_cast<int>(waiting.size()) < options.forks) {
+        std::string node = queue.front();
+        queue.pop_front();
+        waiting.insert(node);
+        v1::PlanRequest request;
+        *request.mutable_document() = input.envelopes.at(node);
+        request.set_stage(stage.number);
+        for (const std::string& id : selected->second.at(node)) request.add_only(id);
+        *request.mutable_secrets() = input.secrets;
+        calls.push_back(fleet.Plan(
+            node, request, options.answer_timeout,
+            ByMail<v1::PlanResponse>(mailbox, [&, node](absl::StatusOr<v1::PlanResponse> answer) {
+              waiting.erase(node);
+              if (answer.ok()) {
+                entry.by_node.emplace(node, std::move(*answer->mutable_plan()));
+              } else {
+                entry.by_node.emplace(node, answer.status());
+              }
+            })));
+      }
+      mailbox->Deliver(kTick);
+      observer.OnTick(stage, std::vector<std::string>(waiting.begin(), waiting.end()));
+      if (options.interrupts() > 0 && !cancelled) {
+        cancelled = true;
+        result.interrupted = true;
+        queue.clear();
+        for (auto& call : calls) call->Cancel();
+      }
+    }
+    if (result.interrupted) break;
+    for (const auto& [node, plan] : entry.by_node) {
+      bool settled = plan.ok() && std::all_of(plan->resources().begin(), plan->resources().end(),
+                                              [](const v1::ResourcePlan& r) {
+                                                return r.outcome() == v1::OUTCOME_UNCHANGED;
+                                              });
+      if (!settled) first_unfinished = stage.number;
+    }
+  }
+  return result;
+}
+
+}  // namespace trustline::controller

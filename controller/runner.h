@@ -1,0 +1,90 @@
+// The loop around NextStep: takes leases, starts calls, routes proofs, waits, and writes down what
+// happened. One thread owns everything that changes; callbacks of the fleet only post to it.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "controller/compile.h"
+#include "controller/fleet.h"
+#include "controller/rollout.h"
+#include "controller/run_record.h"
+#include "protos/trustline/v1/envelope.pb.h"
+#include "protos/trustline/v1/secret.pb.h"
+
+namespace trustline::controller {
+
+// Told of everything as it happens, on the runner's thread.
+class RunObserver {
+ public:
+  virtual ~RunObserver() = default;
+  virtual void OnStageStart(const StagePlan&, const std::vector<std::string>& /*nodes*/) {}
+  virtual void OnResource(const ResourceRow&) {}
+  virtual void OnProgress(const std::string& /*node*/, const std::string& /*text*/) {}
+  // `waiting`: nodes whose answer is outstanding. About ten times a second while something runs.
+  virtual void OnTick(const StagePlan&, const std::vector<std::string>& /*waiting*/) {}
+  virtual void OnStageEnd(const StagePlan&, const std::vector<ResourceRow>& /*rows*/) {}
+  virtual void OnNotice(const std::string& /*text*/) {}
+};
+
+struct RunOptions {
+  std::string run_id;
+  int forks = 50;
+  absl::Duration answer_timeout = absl::Seconds(30);  // lease, plan, status, probe
+  absl::Duration apply_timeout = absl::Seconds(600);  // one stage on one node
+  std::function<absl::Time()> now = absl::Now;
+  // How often Ctrl-C was pressed: 1 = start nothing more, 2 = cancel what runs.
+  std::function<int()> interrupts = [] { return 0; };
+  // Asks to go on; false: nobody could or wanted to confirm.
+  std::function<bool(const std::string& prompt)> confirm = [](const std::string&) { return false; };
+};
+
+// What a run applies: sealed documents and the resources each stage may touch.
+struct RunInput {
+  CompiledPlaybook playbook;
+  std::map<std::string, v1::Envelope> envelopes;  // by node
+  v1::SecretValues secrets;
+  // [stage][node] -> ids; nodes that are not there are not asked. An empty list means every
+  // resource of the stage.
+  std::map<uint32_t, std::map<std::string, std::vector<std::string>>> selected;
+};
+
+// Fills `selected` from a mask and the nodes of --limit.
+void SelectResources(const Mask& mask, const std::vector<std::string>& allowed, RunInput& input);
+
+// Runs the playbook. Returns when nothing is in flight any more and the leases are released. Nodes
+// that were asked have at least one row each.
+RunRecord RunApply(Fleet& fleet, const RunInput& input, const RunOptions& options,
+                   RunObserver& observer);
+
+struct RollbackInput {
+  std::vector<std::string> nodes;
+  bool include_trust = false;
+  v1::SecretValues secrets;
+};
+// Undoes the last changing run on each node, all at once.
+RunRecord RunRollback(Fleet& fleet, const RollbackInput& input, const RunOptions& options,
+                      RunObserver& observer);
+
+// What a plan over a whole playbook found: stages up to the first one that has something to do are
+// known, the rest depends on it.
+struct StagePlanResult {
+  const StagePlan* stage = nullptr;
+  uint32_t known_after = 0;  // 0: known now; else the stage whose changes must come first
+  std::map<std::string, absl::StatusOr<v1::Plan>> by_node;
+};
+struct PlanResult {
+  std::vector<StagePlanResult> stages;
+  bool interrupted = false;
+};
+PlanResult RunPlan(Fleet& fleet, const RunInput& input, const RunOptions& options,
+                   RunObserver& observer);
+
+// How a failed call counts: unreachable (no answer, wrong identity), refused (lease, precondition,
+// role), failed.
+v1::Outcome OutcomeOfStatus(const absl::Status& status);
+
+}  // namespace trustline::controller

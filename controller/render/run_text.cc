@@ -1,0 +1,346 @@
+#include "controller/render/run_text.h"
+
+#include <algorithm>
+#include <map>
+#include <set>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+
+namespace trustline::controller {
+namespace {
+
+char SignOf(v1::Change::Action action) {
+  switch (action) {
+    case v1::Change::ACTION_ADD:
+      return '+';
+    case v1::Change::ACTION_REMOVE:
+      return '-';
+    default:
+      return '~';
+  }
+}
+
+void PrintChanges(const google::protobuf::RepeatedPtrField<v1::Change>& changes,
+                  const TextOptions& options, std::ostream& out) {
+  for (const v1::Change& change : changes) {
+    char sign = SignOf(change.action());
+    Paint paint = sign == '+' ? Paint::kGood : sign == '-' ? Paint::kBad : Paint::kChanged;
+    out << "    "
+        << options.style.Apply(paint, absl::StrCat(std::string(1, sign), " ", change.text()))
+        << "\n";
+  }
+}
+
+template <typename Lines>
+void PrintLines(const char* lead, Paint paint, const Lines& lines, const TextOptions& options,
+                std::ostream& out) {
+  for (const std::string& line : lines) {
+    // Reasons may carry a server's own words over several lines.
+    out << "    "
+        << options.style.Apply(paint,
+                               absl::StrCat(lead, absl::StrReplaceAll(line, {{"\n", "\n      "}})))
+        << "\n";
+  }
+}
+
+char SignOf(v1::Outcome outcome) {
+  switch (outcome) {
+    case v1::OUTCOME_UNCHANGED:
+      return '=';
+    case v1::OUTCOME_WOULD_CHANGE:
+      return '~';
+    case v1::OUTCOME_PENDING:
+    case v1::OUTCOME_BLOCKED:
+      return '?';
+    default:
+      return '!';
+  }
+}
+
+std::string StageBanner(const StagePlan& stage) {
+  return stage.wave.empty() ? absl::StrCat("PLAY [", stage.play, "]")
+                            : absl::StrCat("PLAY [", stage.play, "], wave ", stage.wave);
+}
+
+// "changed: [src-pub]" as Ansible prints it; our own outcomes follow the same form.
+std::string Word(v1::Outcome outcome) {
+  switch (outcome) {
+    case v1::OUTCOME_UNCHANGED:
+      return "ok";
+    case v1::OUTCOME_FAILED:
+      return "fatal";
+    default:
+      return OutcomeName(outcome);
+  }
+}
+
+}  // namespace
+
+PlanCounts CountPlan(const PlanResult& plan) {
+  PlanCounts counts;
+  std::set<std::string> nodes, changing;
+  for (const StagePlanResult& stage : plan.stages) {
+    if (stage.known_after != 0) ++counts.stages_unknown;
+    for (const auto& [node, answer] : stage.by_node) {
+      nodes.insert(node);
+      if (!answer.ok()) {
+        v1::Outcome outcome = OutcomeOfStatus(answer.status());
+        if (absl::IsPermissionDenied(answer.status())) ++counts.denied;
+        if (outcome == v1::OUTCOME_UNREACHABLE) {
+          ++counts.unreachable;
+        } else if (outcome == v1::OUTCOME_REFUSED) {
+          ++counts.refused;
+        } else {
+          ++counts.failed;
+        }
+        continue;
+      }
+      for (const v1::ResourcePlan& resource : answer->resources()) {
+        switch (resource.outcome()) {
+          case v1::OUTCOME_UNCHANGED:
+            break;
+          case v1::OUTCOME_WOULD_CHANGE:
+            changing.insert(node);
+            ++counts.resources_changing;
+            counts.changes += resource.changes_size();
+            break;
+          case v1::OUTCOME_PENDING:
+          case v1::OUTCOME_BLOCKED:
+            ++counts.pending;
+            break;
+          case v1::OUTCOME_REFUSED:
+            ++counts.refused;
+            break;
+          default:
+            ++counts.failed;
+            break;
+        }
+      }
+    }
+  }
+  counts.nodes = static_cast<int>(nodes.size());
+  counts.nodes_with_changes = static_cast<int>(changing.size());
+  return counts;
+}
+
+void PrintPlan(const PlanResult& plan, const CompiledPlaybook& playbook, const TextOptions& options,
+               std::ostream& out) {
+  for (const StagePlanResult& stage : plan.stages) {
+    if (stage.known_after != 0) {
+      out << StageBanner(*stage.stage) << ": known after stage " << stage.known_after << "\n";
+      continue;
+    }
+    out << Banner(StageBanner(*stage.stage), options.style) << "\n";
+    size_t width = 0;
+    for (const auto& [node, answer] : stage.by_node) width = std::max(width, node.size());
+    auto lead = [&](char sign, const std::string& node) {
+      return absl::StrFormat("%c %-*s  ", sign, static_cast<int>(width), node);
+    };
+    for (const std::string& node : stage.stage->hosts) {
+      auto found = stage.by_node.find(node);
+      if (found == stage.by_node.end()) continue;
+      const absl::StatusOr<v1::Plan>& answer = found->second;
+      if (!answer.ok()) {
+        std::string word = OutcomeName(OutcomeOfStatus(answer.status()));
+        out << options.style.Apply(Paint::kBad, absl::StrCat(lead('!', node), word)) << "\n";
+        PrintLines("", Paint::kPlain,
+                   std::vector<std::string>{std::string(answer.status().message())}, options, out);
+        continue;
+      }
+      for (const v1::ResourcePlan& resource : answer->resources()) {
+        bool quiet = resource.outcome() == v1::OUTCOME_UNCHANGED && resource.warnings().empty();
+        if (quiet && options.verbosity == 0) continue;
+        std::string line = absl::StrCat(lead(SignOf(resource.outcome()), node), resource.id());
+        if (resource.outcome() != v1::OUTCOME_WOULD_CHANGE &&
+            resource.outcome() != v1::OUTCOME_UNCHANGED) {
+          absl::StrAppend(&line, "   ", OutcomeName(resource.outcome()));
+        }
+        if (!resource.summary().empty()) {
+          absl::StrAppend(&line, "   ", resource.summary());
+        } else if (resource.outcome() == v1::OUTCOME_WOULD_CHANGE) {
+          absl::StrAppend(&line, "   ", Count(resource.changes_size(), "change", "changes"));
+        }
+        out << options.style.Apply(PaintOf(resource.outcome()), line) << "\n";
+        PrintLines("", Paint::kPlain, resource.reasons(), options, out);
+        PrintLines("warning: ", Paint::kWarning, resource.warnings(), options, out);
+        if (options.diff) PrintChanges(resource.changes(), options, out);
+      }
+    }
+  }
+  if (options.verbosity > 0) {
+    for (const SkippedTask& task : playbook.skipped)
+      out << "- " << task.node << "  " << task.task << "   skipped: its `when` is false\n";
+  }
+  PlanCounts counts = CountPlan(plan);
+  std::vector<std::string> parts = {Count(counts.nodes, "node", "nodes"),
+                                    absl::StrCat(counts.nodes_with_changes, " with changes"),
+                                    Count(counts.changes, "change", "changes")};
+  if (counts.pending > 0) parts.push_back(absl::StrCat(counts.pending, " pending"));
+  if (counts.refused > 0) parts.push_back(absl::StrCat(counts.refused, " refused"));
+  if (counts.failed > 0) parts.push_back(absl::StrCat(counts.failed, " failed"));
+  if (counts.unreachable > 0) parts.push_back(absl::StrCat(counts.unreachable, " unreachable"));
+  if (counts.stages_unknown > 0)
+    parts.push_back(
+        absl::StrCat(Count(counts.stages_unknown, "stage", "stages"), " not known yet"));
+  out << "PLAN  " << absl::StrJoin(parts, ", ") << "; nothing was written\n";
+}
+
+void RunPrinter::OnStageStart(const StagePlan& stage, const std::vector<std::string>&) {
+  out_ << Banner(StageBanner(stage), options_.style) << "\n" << std::flush;
+}
+
+void RunPrinter::OnStageEnd(const StagePlan& stage, const std::vector<ResourceRow>& rows) {
+  std::map<std::string, size_t> host_order;
+  for (size_t i = 0; i < stage.hosts.size(); ++i) host_order[stage.hosts[i]] = i;
+  // Group by task, tasks in the order the first node reports them; whole-node rows come first.
+  std::vector<std::string> tasks;
+  std::map<std::string, std::vector<const ResourceRow*>> by_task;
+  std::vector<const ResourceRow*> ordered;
+  for (const ResourceRow& row : rows) ordered.push_back(&row);
+  std::stable_sort(ordered.begin(), ordered.end(), [&](const ResourceRow* a, const ResourceRow* b) {
+    return host_order[a->node] < host_order[b->node];
+  });
+  for (const ResourceRow* row : ordered) {
+    std::string task = row->outcome.task().empty() ? row->outcome.id() : row->outcome.task();
+    if (!by_task.contains(task)) tasks.push_back(task);
+    by_task[task].push_back(row);
+  }
+  for (const std::string& task : tasks) {
+    if (!task.empty())
+      out_ << "\n" << Banner(absl::StrCat("TASK [", task, "]"), options_.style) << "\n";
+    for (const ResourceRow* row : by_task[task]) {
+      std::string line = absl::StrCat(Word(row->outcome.outcome()), ": [", row->node, "]");
+      if (row->outcome.id() != task && !row->outcome.id().empty())
+        absl::StrAppend(&line, " => ", row->outcome.id());
+      if (!row->outcome.summary().empty()) absl::StrAppend(&line, "   ", row->outcome.summary());
+      out_ << options_.style.Apply(PaintOf(row->outcome.outcome()), line) << "\n";
+      PrintLines("", Paint::kPlain, row->outcome.reasons(), options_, out_);
+      PrintLines("warning: ", Paint::kWarning, row->outcome.warnings(), options_, out_);
+      if (options_.diff || options_.verbosity > 0)
+        PrintChanges(row->outcome.changes(), options_, out_);
+    }
+  }
+  out_ << "\n" << std::flush;
+}
+
+void RunPrinter::OnNotice(const std::string& text) {
+  err_ << "note: " << text << "\n" << std::flush;
+}
+
+void ProgressLine::Clear() {
+  if (shown_) err_ << "\r\x1b[K" << std::flush;
+  shown_ = false;
+}
+
+void ProgressLine::OnStageStart(const StagePlan& stage, const std::vector<std::string>& nodes) {
+  Clear();
+  last_progress_.clear();
+  inner_.OnStageStart(stage, nodes);
+}
+
+void ProgressLine::OnProgress(const std::string& node, const std::string& text) {
+  last_progress_ = absl::StrCat(node, ": ", text);
+  inner_.OnProgress(node, text);
+}
+
+void ProgressLine::OnTick(const StagePlan& stage, const std::vector<std::string>& waiting) {
+  inner_.OnTick(stage, waiting);
+  absl::Time now = now_();
+  if (!terminal_ || now - began_ < absl::Seconds(1) || now - drawn_ < absl::Milliseconds(100) ||
+      waiting.empty())
+    return;
+  drawn_ = now;
+  std::string line = absl::StrCat(
+      HumanDuration(now - began_), "  waiting for ",
+      waiting.size() == 1 ? waiting[0]
+                          : absl::StrCat(waiting.size(), " nodes (", waiting[0], ", ...)"));
+  if (!last_progress_.empty()) absl::StrAppend(&line, "  ", last_progress_);
+  if (line.size() > 78) line.resize(78);
+  err_ << "\r\x1b[K" << line << std::flush;
+  shown_ = true;
+}
+
+void ProgressLine::OnStageEnd(const StagePlan& stage, const std::vector<ResourceRow>& rows) {
+  Clear();
+  inner_.OnStageEnd(stage, rows);
+}
+
+void ProgressLine::OnNotice(const std::string& text) {
+  Clear();
+  inner_.OnNotice(text);
+}
+
+void PrintRecap(const RunRecord& record, const TextOptions& options, std::ostream& out) {
+  out << Banner("PLAY RECAP", options.style) << "\n";
+  size_t width = 0;
+  for (const std::string& node : record.nodes) width = std::max(width, node.size());
+  std::map<std::string, RecapCounters> recap = CountRecap(record);
+  for (const std::string& node : record.nodes) {
+    const RecapCounters& c = recap[node];
+    // Scripts parse this line: the first seven counters and their order are Ansible's.
+    std::string line = absl::StrFormat(
+        "%-*s : "
+        "ok=%-3dchanged=%-3dunreachable=%-3dfailed=%-3dskipped=%-3drescued=%-3dignored=%-3drefused="
+        "%-3dpending=%d",
+        static_cast<int>(width), node, c.ok, c.changed, c.unreachable, c.failed, c.skipped,
+        c.rescued, c.ignored, c.refused, c.pending);
+    if (c.blocked > 0) absl::StrAppend(&line, "  blocked=", c.blocked);
+    if (c.rolled_back > 0) absl::StrAppend(&line, "  rolledback=", c.rolled_back);
+    if (c.cancelled > 0) absl::StrAppend(&line, "  cancelled=", c.cancelled);
+    bool bad = c.failed + c.unreachable + c.refused + c.rolled_back + c.cancelled > 0;
+    bool waits = c.pending + c.blocked > 0;
+    out << options.style.Apply(bad             ? Paint::kBad
+                               : waits         ? Paint::kWarning
+                               : c.changed > 0 ? Paint::kChanged
+                                               : Paint::kGood,
+                               line)
+        << "\n";
+  }
+  if (!record.stopped.empty())
+    out << options.style.Apply(Paint::kBad, absl::StrCat("stopped: ", record.stopped)) << "\n";
+  if (record.interrupted)
+    out << "interrupted: what is listed above was done; the same command resumes the rest\n";
+  out << "run " << record.run_id << "  " << HumanDuration(record.finished - record.started)
+      << "  history: trustline history show " << record.run_id << "\n";
+}
+
+std::string SplitBatchAdvice(const RunRecord& record, const std::string& playbook_argument,
+                             const std::string& inventory_arguments) {
+  // A resource of one stage that some nodes now have and others do not.
+  struct Split {
+    std::vector<std::string> done, not_done;
+  };
+  std::map<std::pair<uint32_t, std::string>, Split> splits;
+  std::map<uint32_t, std::vector<std::string>>
+      silent;  // nodes of a stage with no word on single resources
+  for (const ResourceRow& row : record.rows) {
+    if (row.outcome.id().empty()) {
+      silent[row.stage].push_back(row.node);
+      continue;
+    }
+    if (row.outcome.kind() != "tftp_pointer") continue;
+    Split& split = splits[{row.stage, row.outcome.id()}];
+    bool done = row.outcome.outcome() == v1::OUTCOME_CHANGED ||
+                row.outcome.outcome() == v1::OUTCOME_UNCHANGED;
+    (done ? split.done : split.not_done).push_back(row.node);
+  }
+  std::string advice;
+  for (auto& [key, split] : splits) {
+    for (const std::string& node : silent[key.first]) split.not_done.push_back(node);
+    if (split.done.empty() || split.not_done.empty()) continue;
+    std::string inventory =
+        inventory_arguments.empty() ? "" : absl::StrCat(" ", inventory_arguments);
+    absl::StrAppend(&advice, "partial: ", key.second, " holds on ", absl::StrJoin(split.done, ", "),
+                    " but not on ", absl::StrJoin(split.not_done, ", "),
+                    "; phones get whichever server answers first\n", "  finish: trustline apply ",
+                    playbook_argument, inventory, " -l ", absl::StrJoin(split.not_done, ":"), "\n",
+                    "  revert: trustline rollback", inventory, " -l ",
+                    absl::StrJoin(split.done, ":"), "\n");
+  }
+  return advice;
+}
+
+}  // namespace trustline::controller

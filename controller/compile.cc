@@ -82,6 +82,10 @@ class Compiler {
     std::vector<DraftSkip> skipped;
     DraftMaker maker(world, DirectoryOf(options_.playbook_path), diagnostics_);
     for (const StageDraft& stage : stages) maker.Add(stage, drafts, skipped);
+    for (const Play& play : plays) {
+      for (const Task& task : play.tasks) maker.CheckUnused(task);
+      for (const Task& handler : play.handlers) maker.CheckUnused(handler);
+    }
     LinkDrafts(drafts, diagnostics_);
     CheckDocuments(stages, drafts, compiled.topology, inventory, diagnostics_);
 

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "controller/expression/report_once.h"
 #include "trust/cluster_rules.h"
 
 namespace trustline::controller {
@@ -279,14 +280,18 @@ class Builder {
 
 v1::Topology BuildTopology(VariableWorld& world, const std::string& domain,
                            yaml::Diagnostics& diagnostics) {
-  return Builder(world, diagnostics).Build(domain);
+  yaml::Diagnostics found;
+  v1::Topology topology = Builder(world, found).Build(domain);
+  ReportOnce(diagnostics).Take(found);
+  return topology;
 }
 
 std::map<std::string, NodeAddress> NodeAddresses(VariableWorld& world,
                                                  yaml::Diagnostics& diagnostics) {
+  yaml::Diagnostics found;
   std::map<std::string, NodeAddress> nodes;
   for (const InventoryHost& host : world.inventory().hosts()) {
-    HostFacts facts(world, host.name, diagnostics);
+    HostFacts facts(world, host.name, found);
     NodeAddress node;
     node.node = host.name;
     node.host = host.name;
@@ -303,6 +308,7 @@ std::map<std::string, NodeAddress> NodeAddresses(VariableWorld& world,
     }
     nodes[host.name] = std::move(node);
   }
+  ReportOnce(diagnostics).Take(found);
   return nodes;
 }
 

@@ -41,11 +41,6 @@ absl::StatusOr<std::string> ReadContent(const std::string& directory, const std:
   return content.str();
 }
 
-std::string PlaceKey(const yaml::Diagnostic& diagnostic) {
-  return absl::StrCat(diagnostic.span.file == nullptr ? "" : diagnostic.span.file->name, ":",
-                      diagnostic.span.line, ":", diagnostic.span.column, ":", diagnostic.message);
-}
-
 // A handler runs when any of what notifies it runs, so it takes the tags of all; `never` only where
 // all have it.
 void InheritTags(const std::vector<const v1::Resource*>& notifiers, v1::Resource& handler) {
@@ -84,25 +79,15 @@ void DraftMaker::Add(const StageDraft& stage, Drafts& drafts, std::vector<DraftS
   }
 }
 
-void DraftMaker::ReportOnce(const yaml::Diagnostics& found, const std::string& host) {
-  bool dropped = false;
-  for (const yaml::Diagnostic& diagnostic : found.all()) {
-    switch (diagnostic.severity) {
-      case yaml::Severity::kError:
-        dropped = !said_.insert(PlaceKey(diagnostic)).second;
-        if (dropped) break;
-        diagnostics_.Error(diagnostic.span, diagnostic.message);
-        diagnostics_.Note({}, absl::StrCat("on host ", host));
-        break;
-      case yaml::Severity::kWarning:
-        dropped = !said_.insert(PlaceKey(diagnostic)).second;
-        if (!dropped) diagnostics_.Warning(diagnostic.span, diagnostic.message);
-        break;
-      case yaml::Severity::kNote:
-        if (!dropped) diagnostics_.Note(diagnostic.span, diagnostic.message);
-        break;
-    }
-  }
+DraftMaker::DraftMaker(VariableWorld& world, std::string playbook_directory,
+                       yaml::Diagnostics& diagnostics)
+    : world_(world),
+      directory_(std::move(playbook_directory)),
+      diagnostics_(diagnostics),
+      report_(diagnostics) {
+  read_options_.read_file = [this](const std::string& path) {
+    return ReadContent(directory_, path);
+  };
 }
 
 std::optional<bool> DraftMaker::Applies(const Task& task, VariableScope& scope,
@@ -112,7 +97,7 @@ std::optional<bool> DraftMaker::Applies(const Task& task, VariableScope& scope,
   // A condition whose syntax is wrong has been reported when it was read.
   if (yaml::Diagnostics syntax; !CheckCondition(*task.when, syntax)) return std::nullopt;
   std::optional<bool> applies = EvaluateCondition(*task.when, scope, found);
-  ReportOnce(found, host);
+  report_.Take(found, absl::StrCat("on host ", host));
   return applies;
 }
 
@@ -134,7 +119,7 @@ void DraftMaker::AddTask(const Task& task, HostStage& at) {
                 absl::StrCat("\"loop\" must be a list, got ", yaml::TypeName(items->type())));
     items.reset();
   }
-  ReportOnce(found, at.host);
+  report_.Take(found, absl::StrCat("on host ", at.host));
   if (!items) return;
   bool any = false, failed = false;
   for (const Value& item : items->list()) {
@@ -149,32 +134,51 @@ void DraftMaker::AddTask(const Task& task, HostStage& at) {
   if (!any && !failed) at.skipped.push_back({at.host, at.stage.number, task.Title()});
 }
 
+bool DraftMaker::ReadSpec(const Value& arguments, const Task& task,
+                          google::protobuf::Message& spec) {
+  // Only the reader knows which places hold what must not be shown, so what is new is read again
+  // into the real diagnostics.
+  yaml::Diagnostics trial;
+  const bool good = yaml::ReadMessage(arguments, task.kind->name, read_options_, spec, trial);
+  bool is_new = false;
+  for (const yaml::Diagnostic& diagnostic : trial.all())
+    is_new = report_.IsNew(diagnostic) || is_new;
+  if (is_new) yaml::ReadMessage(arguments, task.kind->name, read_options_, spec, diagnostics_);
+  return good;
+}
+
+void DraftMaker::CheckUnused(const Task& task) {
+  if (rendered_.contains(&task)) return;
+  if (!HasTemplates(task.arguments)) {
+    v1::Resource scratch;
+    ReadSpec(task.arguments, task, MutableSpec(scratch, *task.kind));
+    return;
+  }
+  // Without a host no value is known, but names of fields are.
+  std::vector<std::string> known;
+  for (int i = 0; i < task.kind->spec->field_count(); ++i) {
+    known.push_back(task.kind->spec->field(i)->name());
+  }
+  for (const Value::Member& member : task.arguments.map()) {
+    if (std::find(known.begin(), known.end(), member.key) != known.end()) continue;
+    diagnostics_.Error(member.key_span,
+                       absl::StrCat("unknown field \"", member.key, "\" in ", task.kind->name,
+                                    yaml::DidYouMeanSuffix(member.key, known)));
+  }
+}
+
 bool DraftMaker::AddResource(const Task& task, VariableScope& scope, HostStage& at) {
+  rendered_.insert(&task);
   yaml::Diagnostics found;
   std::optional<Value> arguments = Render(task.arguments, scope, found);
-  ReportOnce(found, at.host);
+  report_.Take(found, absl::StrCat("on host ", at.host));
   if (!arguments) return false;
   WarnUnsetSecrets(*arguments);
   ResourceDraft draft;
   draft.task = &task;
   draft.stage = &at.stage;
   v1::Resource& resource = draft.resource;
-  yaml::ReadOptions options;
-  options.read_file = [this](const std::string& path) { return ReadContent(directory_, path); };
-  // Only the reader knows which places hold what must not be shown, so what is new is read again
-  // into the real diagnostics.
-  yaml::Diagnostics trial;
-  if (!yaml::ReadMessage(*arguments, task.kind->name, options, MutableSpec(resource, *task.kind),
-                         trial)) {
-    bool is_new = false;
-    for (const yaml::Diagnostic& diagnostic : trial.all())
-      is_new = said_.insert(PlaceKey(diagnostic)).second || is_new;
-    if (is_new)
-      yaml::ReadMessage(*arguments, task.kind->name, options, MutableSpec(resource, *task.kind),
-                        diagnostics_);
-    return false;
-  }
-  ReportOnce(trial, at.host);
+  if (!ReadSpec(*arguments, task, MutableSpec(resource, *task.kind))) return false;
   resource.set_stage(at.stage.number);
   resource.set_mode(task.mode);
   resource.set_task(task.name);
@@ -225,7 +229,7 @@ void DraftMaker::WarnUnsetSecrets(const Value& value) {
     absl::string_view name = value.text();
     if (!absl::ConsumePrefix(&name, "env:") || std::getenv(std::string(name).c_str()) != nullptr)
       return;
-    if (said_.insert(value.text()).second) {
+    if (unset_.insert(value.text()).second) {
       diagnostics_.Warning(value.span(), absl::StrCat("environment variable ", name,
                                                       " is not set; plan and apply need it"));
     }

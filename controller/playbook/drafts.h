@@ -7,9 +7,11 @@
 #include <string>
 #include <vector>
 
+#include "controller/expression/report_once.h"
 #include "controller/inventory/variables.h"
 #include "controller/playbook/playbook.h"
 #include "protos/trustline/v1/desired_state.pb.h"
+#include "protos/yaml/message_reader.h"
 
 namespace trustline::controller {
 
@@ -45,12 +47,15 @@ using Drafts = std::map<std::string, std::vector<ResourceDraft>>;
 // Turns the tasks of stages into drafts. One per compilation.
 class DraftMaker {
  public:
-  DraftMaker(VariableWorld& world, std::string playbook_directory, yaml::Diagnostics& diagnostics)
-      : world_(world), directory_(std::move(playbook_directory)), diagnostics_(diagnostics) {}
+  DraftMaker(VariableWorld& world, std::string playbook_directory, yaml::Diagnostics& diagnostics);
 
   // Appends `stage`'s resources on each of its hosts. `stage` outlives the drafts. What fails on
   // many hosts for one reason is reported once, naming the first.
   void Add(const StageDraft& stage, Drafts& drafts, std::vector<DraftSkip>& skipped);
+
+  // Checks as much of a task as can be without a host, when no host came to it: its play matches
+  // none, or `when` was false everywhere. After all stages.
+  void CheckUnused(const Task& task);
 
  private:
   struct HostStage;
@@ -60,13 +65,16 @@ class DraftMaker {
   bool AddResource(const Task& task, VariableScope& scope, HostStage& at);
   std::optional<bool> Applies(const Task& task, VariableScope& scope, const std::string& host);
   void WarnUnsetSecrets(const yaml::Value& value);
-  // Takes over what `found` holds unless it was said before.
-  void ReportOnce(const yaml::Diagnostics& found, const std::string& host);
+  // False when it reported an error, or met one that was said before.
+  bool ReadSpec(const yaml::Value& arguments, const Task& task, google::protobuf::Message& spec);
 
   VariableWorld& world_;
   std::string directory_;
   yaml::Diagnostics& diagnostics_;
-  std::set<std::string> said_;
+  yaml::ReadOptions read_options_;
+  ReportOnce report_;
+  std::set<const Task*> rendered_;  // on some host
+  std::set<std::string> unset_;     // variables of the environment that were warned about
 };
 
 // Settles ids, `after` and the order within stages, on every node. Unknown names and circles are

@@ -276,7 +276,7 @@ class Builder : public YAML::EventHandler {
     } else if (tag == "!vault") {
       diagnostics_.Error(
           span,
-          "!vault is unsupported: ansible-vault is not read yet; use !env NAME or !file PATH");
+          "unsupported: !vault, ansible-vault is not read yet; use !env NAME or !file PATH");
     } else if (absl::ConsumePrefix(&tag, kCoreTag)) {
       diagnostics_.Error(span, absl::StrCat("tag !!", tag, " does not fit ", what));
     } else {

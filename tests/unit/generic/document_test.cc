@@ -181,7 +181,7 @@ TEST(Document, BareTemplateIsExplained) {
 
 TEST(Document, UnknownTagsAreRefused) {
   EXPECT_THAT(Complaints("a: !evn X"), HasSubstr("unknown tag !evn (did you mean \"!env\"?)"));
-  EXPECT_THAT(Complaints("a: !vault |\n  x\n"), HasSubstr("!vault is unsupported"));
+  EXPECT_THAT(Complaints("a: !vault |\n  x\n"), HasSubstr("unsupported: !vault"));
   EXPECT_THAT(Complaints("a: !!binary aGk="), HasSubstr("tag !!binary does not fit"));
   EXPECT_THAT(Complaints("a: !!int five"), HasSubstr("tag !!int does not fit \"five\""));
   EXPECT_THAT(Complaints("a: !thing {b: 1}"), HasSubstr("unknown tag !thing"));

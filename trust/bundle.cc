@@ -38,21 +38,24 @@ void Normalise(std::vector<BundleEntry>* entries) {
                  entries->end());
 }
 
-// Adds certificates in the order they come, each once.
+// Certificates in the order they come, each once.
 class Collector {
  public:
-  absl::Status Add(Certificate certificate, std::string friendly_name) {
-    if (!seen_.insert(certificate.sha256()).second) return absl::OkStatus();
-    if (entries_.size() == kMaxBundleCertificates) {
-      return absl::InvalidArgumentError(
-          absl::StrCat("the bundle holds more than ", kMaxBundleCertificates, " certificates"));
-    }
+  // Counts entries before they are parsed, duplicates too: parsing is what costs.
+  absl::Status Expect(size_t more) {
+    expected_ += more;
+    if (expected_ <= kMaxBundleCertificates) return absl::OkStatus();
+    return absl::InvalidArgumentError(
+        absl::StrCat("the bundle holds more than ", kMaxBundleCertificates, " certificates"));
+  }
+  void Add(Certificate certificate, std::string friendly_name) {
+    if (!seen_.insert(certificate.sha256()).second) return;
     entries_.push_back({std::move(certificate), std::move(friendly_name)});
-    return absl::OkStatus();
   }
   std::vector<BundleEntry> Take() { return std::move(entries_); }
 
  private:
+  size_t expected_ = 0;
   std::vector<BundleEntry> entries_;
   std::set<std::string> seen_;
 };
@@ -283,7 +286,9 @@ class Pkcs12Reader {
     if (depth > kMaxNesting) {
       return absl::InvalidArgumentError("the PKCS#12 file nests its contents too deeply");
     }
-    for (int i = 0; i < sk_PKCS12_SAFEBAG_num(bags); ++i) {
+    const int count = sk_PKCS12_SAFEBAG_num(bags);
+    TL_RETURN_IF_ERROR(collector_.Expect(std::max(count, 0)));
+    for (int i = 0; i < count; ++i) {
       PKCS12_SAFEBAG* bag = sk_PKCS12_SAFEBAG_value(bags, i);
       const int kind = PKCS12_SAFEBAG_get_nid(bag);
       if (kind == NID_safeContentsBag) {
@@ -322,7 +327,8 @@ class Pkcs12Reader {
       return absl::InvalidArgumentError(absl::StrCat(
           "entry ", position_, " of the PKCS#12 file: ", certificate.status().message()));
     }
-    return collector_.Add(*std::move(certificate), std::move(name));
+    collector_.Add(*std::move(certificate), std::move(name));
+    return absl::OkStatus();
   }
 
   static std::string FriendlyName(PKCS12_SAFEBAG* bag) {
@@ -351,6 +357,7 @@ unsigned char FirstInnerTag(absl::string_view der) {
 absl::StatusOr<std::vector<BundleEntry>> ReadPem(absl::string_view text) {
   TL_ASSIGN_OR_RETURN(const std::vector<PemBlock> blocks, ReadPemBlocks(text));
   Collector collector;
+  TL_RETURN_IF_ERROR(collector.Expect(blocks.size()));
   size_t certificates = 0;
   for (size_t i = 0; i < blocks.size(); ++i) {
     const PemBlock& block = blocks[i];
@@ -367,7 +374,7 @@ absl::StatusOr<std::vector<BundleEntry>> ReadPem(absl::string_view text) {
       return absl::InvalidArgumentError(absl::StrCat("PEM block ", i + 1, " (line ", block.line,
                                                      "): ", certificate.status().message()));
     }
-    TL_RETURN_IF_ERROR(collector.Add(*std::move(certificate), std::move(name)));
+    collector.Add(*std::move(certificate), std::move(name));
   }
   if (certificates == 0) {
     return absl::InvalidArgumentError("not a bundle: the PEM text holds no certificate");
@@ -380,12 +387,12 @@ absl::StatusOr<std::vector<BundleEntry>> ReadPem(absl::string_view text) {
 absl::StatusOr<std::string> WritePkcs12(std::vector<BundleEntry> entries,
                                         absl::string_view password, BundleProfile profile) {
   openssl::ErrorQueueGuard guard;
-  Normalise(&entries);
   if (entries.size() > kMaxBundleCertificates) {
     return absl::InvalidArgumentError(absl::StrCat("a bundle of ", entries.size(),
                                                    " certificates is not written; at most ",
                                                    kMaxBundleCertificates, " fit"));
   }
+  Normalise(&entries);
   if (absl::StrContains(password, absl::string_view("\0", 1))) {
     return absl::InvalidArgumentError("the password of a bundle cannot contain a zero byte");
   }

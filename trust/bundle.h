@@ -23,7 +23,7 @@ enum class BundleProfile {
 };
 
 inline constexpr size_t kMaxBundleBytes = 16 << 20;
-inline constexpr size_t kMaxBundleCertificates = 20000;
+inline constexpr size_t kMaxBundleCertificates = 20000;  // entries, counted with duplicates
 // Of one key derivation in a PKCS#12 file; a whole file may ask for four times as many. A hostile count must not keep a node busy for minutes.
 inline constexpr int64_t kMaxBundleIterations = 1'000'000;
 

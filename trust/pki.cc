@@ -206,6 +206,15 @@ absl::StatusOr<IssuedAuthority> MakeAuthority(absl::string_view domain, absl::Ti
   return IssuedAuthority{std::move(made), std::move(key)};
 }
 
+absl::StatusOr<std::string> AuthorityDomain(const Certificate& authority) {
+  absl::string_view domain = authority.common_name();
+  if (!absl::ConsumePrefix(&domain, kAuthorityPrefix)) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        authority.subject(), " is not a trustline authority; make one with `trustline pki init`"));
+  }
+  return std::string(domain);
+}
+
 absl::StatusOr<std::string> MakeRequest(const Identity& identity, const PrivateKey& key) {
   openssl::ErrorQueueGuard guard;
   TL_RETURN_IF_ERROR(CheckIdentity(identity));
@@ -242,12 +251,7 @@ absl::StatusOr<Certificate> SignRequest(absl::string_view request_pem,
   openssl::ErrorQueueGuard guard;
   TL_ASSIGN_OR_RETURN(ReadResult asked, Read(request_pem));
   const Identity& identity = asked.identity;
-  absl::string_view domain = authority.certificate.common_name();
-  if (!absl::ConsumePrefix(&domain, kAuthorityPrefix)) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(authority.certificate.subject(),
-                     " is not a trustline authority; make one with `trustline pki init`"));
-  }
+  TL_ASSIGN_OR_RETURN(const std::string domain, AuthorityDomain(authority.certificate));
   if (domain != identity.domain) {
     return absl::FailedPreconditionError(absl::StrCat("the request is for ", identity.ToUri(),
                                                       " but this authority signs for the domain ",

@@ -23,6 +23,9 @@ struct IssuedAuthority {
 // InvalidArgument: `domain` is not a name or is over 48 characters.
 absl::StatusOr<IssuedAuthority> MakeAuthority(absl::string_view domain, absl::Time not_before, absl::Duration lifetime);
 
+// The domain an authority made by MakeAuthority signs for. FailedPrecondition for any other certificate.
+absl::StatusOr<std::string> AuthorityDomain(const Certificate& authority);
+
 // A PKCS#10 request (PEM) for `identity`, signed by `key`; carries the URI SAN and, for agents, DNS SAN = node name.
 absl::StatusOr<std::string> MakeRequest(const Identity& identity, const PrivateKey& key);
 

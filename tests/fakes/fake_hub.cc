@@ -62,6 +62,14 @@ void FakeHubServer::FailEveryCall(absl::Status status) {
   fail_every_ = std::move(status);
 }
 
+void FakeHubServer::ClearFailures() {
+  absl::MutexLock lock(&mutex_);
+  fail_at_.clear();
+  fail_every_ = absl::OkStatus();
+  drop_upload_at_ = 0;
+  drop_after_rename_at_ = 0;
+}
+
 void FakeHubServer::SetCapacity(uint64_t bytes) {
   absl::MutexLock lock(&mutex_);
   capacity_ = bytes;

@@ -39,6 +39,8 @@ class FakeHubServer {
   void FailCall(int n, absl::Status status);
   // Every call fails with `status` until OK is given.
   void FailEveryCall(absl::Status status);
+  // Forgets every failure planned so far.
+  void ClearFailures();
   // Total bytes the disk holds. A Publish beyond it is ResourceExhausted and leaves nothing.
   void SetCapacity(uint64_t bytes);
   // The `n`th Publish from now on loses its link half way: Unavailable, half of the bytes stay under a temporary name.

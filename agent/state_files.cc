@@ -12,7 +12,7 @@ namespace trustline::agent {
 namespace {
 
 constexpr absl::string_view kMagic = "trustline-state-v1 ";
-constexpr size_t kHeader = 19 + 64 + 1;
+constexpr size_t kHeader = kMagic.size() + 64 + 1;  // then SHA-256 in hex and a line feed
 
 }  // namespace
 
@@ -27,7 +27,9 @@ absl::Status StateFiles::Read(const std::string& path, google::protobuf::Message
     return absl::DataLossError(absl::StrCat(
         Path(path), " is damaged; move it away only after comparing this node with its playbooks"));
   };
-  if (bytes.size() < kHeader || !absl::StartsWith(bytes, kMagic)) return damaged();
+  if (bytes.size() < kHeader || !absl::StartsWith(bytes, kMagic) || bytes[kHeader - 1] != '\n') {
+    return damaged();
+  }
   const absl::string_view payload = bytes.substr(kHeader);
   if (bytes.substr(kMagic.size(), 64) != Sha256Hex(payload)) return damaged();
   if (!into.ParseFromArray(payload.data(), static_cast<int>(payload.size()))) return damaged();

@@ -11,14 +11,15 @@
 namespace trustline::agent {
 namespace {
 
+constexpr char kDirectory[] = "/etc/pointers/";
 constexpr char kLoaded[] = "/run/dhcp-loaded/";
 
 std::string Flat(const std::string& subnet) { return absl::StrReplaceAll(subnet, {{"/", "_"}}); }
 
 }  // namespace
 
-std::string FakePointerKind::PathOf(const v1::Resource& resource) {
-  return absl::StrCat("/etc/pointers/", Flat(resource.tftp_pointer().scope().subnet()));
+std::string FakePointerKind::PathOf(const v1::Resource& resource) const {
+  return absl::StrCat(directory, "/", Flat(resource.tftp_pointer().scope().subnet()));
 }
 
 void FakePointerKind::Install(FakeHost& host) {
@@ -29,8 +30,8 @@ void FakePointerKind::Install(FakeHost& host) {
       if (path.rfind(kLoaded, 0) == 0) files->Erase(path);
     }
     for (const auto& [path, image] : files->Snapshot()) {
-      if (path.rfind("/etc/pointers/", 0) == 0 && path.find("/.") == std::string::npos) {
-        files->Put(kLoaded + path.substr(14), image);
+      if (path.rfind(kDirectory, 0) == 0 && path.find("/.") == std::string::npos) {
+        files->Put(kLoaded + path.substr(sizeof kDirectory - 1), image);
       }
     }
   });
@@ -67,8 +68,9 @@ absl::StatusOr<Observed> FakePointerKind::Observe(const PlanContext& context,
     v1::ServedPointer* pointer = state->add_pointers();
     pointer->set_scope(absl::StrCat("subnet ", context.resource.tftp_pointer().scope().subnet()));
     pointer->set_tftp_servers(file->bytes);
-    const absl::StatusOr<FileImage> loaded = context.host.files.Read(kLoaded + path.substr(14));
-    pointer->set_active(loaded.ok() && loaded->bytes == file->bytes);
+    const absl::StatusOr<FileImage> in_memory =
+        context.host.files.Read(loaded + path.substr(directory.size()));
+    pointer->set_active(in_memory.ok() && in_memory->bytes == file->bytes);
   }
   Observed observed;
   observed.present = std::move(state);
@@ -107,8 +109,8 @@ absl::Status FakePointerKind::Undo(const std::string& undo_argument, const Host&
   return host.services.Reload(undo_argument);
 }
 
-std::string FakeTrustKind::PathOf(const v1::Resource& resource) {
-  return absl::StrCat("/etc/certificates/", resource.certificate().unit(), "/",
+std::string FakeTrustKind::PathOf(const v1::Resource& resource, const Layout& layout) {
+  return absl::StrCat(layout.certificate_root, "/", resource.certificate().unit(), "/",
                       resource.certificate().name());
 }
 
@@ -131,7 +133,8 @@ absl::StatusOr<Observed> FakeTrustKind::Observe(const PlanContext& context,
                                                 const google::protobuf::Message&) const {
   if (interfere) TL_RETURN_IF_ERROR(interfere("observe", context.resource));
   auto state = std::make_unique<v1::CertificateState>();
-  const absl::StatusOr<FileImage> file = context.host.files.Read(PathOf(context.resource));
+  const absl::StatusOr<FileImage> file =
+      context.host.files.Read(PathOf(context.resource, context.host.layout));
   if (!file.ok() && !absl::IsNotFound(file.status())) return file.status();
   if (file.ok()) {
     v1::StoredCertificate* certificate = state->add_certificates();
@@ -147,7 +150,7 @@ absl::Status FakeTrustKind::Stage(const PlanContext& context, const google::prot
                                   const google::protobuf::Message&,
                                   TransactionBuilder& transaction) const {
   if (interfere) TL_RETURN_IF_ERROR(interfere("stage", context.resource));
-  const std::string path = PathOf(context.resource);
+  const std::string path = PathOf(context.resource, context.host.layout);
   if (context.resource.certificate().state() == v1::PRESENCE_ABSENT) {
     return transaction.RemoveFile(path);
   }
@@ -156,7 +159,7 @@ absl::Status FakeTrustKind::Stage(const PlanContext& context, const google::prot
   image.mode = 0640;
   image.uid = context.host.layout.certificate_uid;
   image.gid = context.host.layout.certificate_gid;
-  image.xattrs["user.origin"] = "trustline";
+  if (!origin.empty()) image.xattrs["user.origin"] = origin;
   return transaction.WriteFile(path, image);
 }
 

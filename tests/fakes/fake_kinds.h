@@ -10,12 +10,12 @@
 
 namespace trustline::agent {
 
-// Stands in for `tftp_pointer`: the file /etc/pointers/<subnet, '/' as '_'> holds the servers, and
+// Stands in for `tftp_pointer`: the file <directory>/<subnet, '/' as '_'> holds the servers, and
 // the service "dhcp" has loaded it (a reload is its effect, with an undo). Asks the prover for
 // "<servers>" when `prove` is set.
 class FakePointerKind final : public ResourceKind {
  public:
-  static std::string PathOf(const v1::Resource& resource);
+  std::string PathOf(const v1::Resource& resource) const;
   // The service "dhcp" of `host` loads every pointer file when told to.
   static void Install(FakeHost& host);
 
@@ -32,13 +32,15 @@ class FakePointerKind final : public ResourceKind {
   absl::Status Undo(const std::string& undo_argument, const Host& host) const override;
 
   bool prove = false;
+  std::string directory = "/etc/pointers";
+  std::string loaded = "/run/dhcp-loaded";  // what the service has in memory, as files
 };
 
-// Stands in for `certificate`: the file /etc/certificates/<unit>/<name> holds `pem`, or is absent.
+// Stands in for `certificate`: the file <certificate_root>/<unit>/<name> holds `pem`, or is absent.
 // The attribute user.origin says where it is from. Holds trust.
 class FakeTrustKind final : public ResourceKind {
  public:
-  static std::string PathOf(const v1::Resource& resource);
+  static std::string PathOf(const v1::Resource& resource, const Layout& layout);
 
   std::string name() const override { return "certificate"; }
   std::vector<std::string> Claims(const v1::Resource& resource) const override;
@@ -49,6 +51,7 @@ class FakeTrustKind final : public ResourceKind {
                      const google::protobuf::Message& present,
                      TransactionBuilder& transaction) const override;
 
+  std::string origin = "trustline";  // empty: no attribute, for file systems without them
   // When set, asked at the beginning of the step ("resolve", "observe", "stage") for a resource;
   // not OK is the step's answer.
   std::function<absl::Status(const std::string& step, const v1::Resource& resource)> interfere;

@@ -1,0 +1,262 @@
+// Rollback: the last changing run is undone byte for byte, imported trust stays, enforcement is
+// held until the next apply.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "tests/fakes/fake_hub.h"
+#include "tests/fakes/fake_kinds.h"
+#include "tests/fakes/kind_harness.h"
+
+namespace trustline::agent {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+
+constexpr char kPointer[] = "/etc/pointers/10.30.0.0_24";
+constexpr char kTrust[] = "/etc/certificates/u-trust/a";
+
+class RollbackTest : public ::testing::Test {
+ protected:
+  RollbackTest() : node("dhcp-a", v1::Topology(), dialer, kinds.registry, Fleet()) {
+    FakePointerKind::Install(node.host);
+    old.bytes = "10.10.0.11";
+    old.mode = 0640;
+    old.uid = 3;
+    old.gid = 4;
+    old.xattrs["user.note"] = std::string("\1\0\2", 3);
+    node.host.files.Put(kPointer, old);
+    EXPECT_TRUE(node.host.services.Reload("dhcp").ok());
+  }
+
+  static std::shared_ptr<TestFleet> Fleet() {
+    static auto* const fleet = new std::shared_ptr<TestFleet>(std::make_shared<TestFleet>());
+    return *fleet;
+  }
+
+  v1::StageReport ApplyRun(const v1::Envelope& document, uint32_t stage, const std::string& run) {
+    StageRequest request;
+    request.document = document;
+    request.stage = stage;
+    request.run_id = run;
+    auto report = node.converger().ApplyStage(request, node.prover, nullptr, nullptr);
+    EXPECT_TRUE(report.ok()) << report.status();
+    return report.ok() ? *report : v1::StageReport();
+  }
+  std::string Bytes(const std::string& path) {
+    const auto image = node.host.files.Read(path);
+    return image.ok() ? image->bytes : "absent";
+  }
+  v1::StatusResponse Status() {
+    v1::StatusResponse status;
+    EXPECT_TRUE(node.converger().FillStatus(status).ok());
+    return status;
+  }
+  static v1::Outcome OutcomeOf(const v1::StageReport& report, const std::string& id) {
+    for (const auto& resource : report.resources()) {
+      if (resource.id() == id) return resource.outcome();
+    }
+    return v1::OUTCOME_UNSPECIFIED;
+  }
+
+  FakeHubServer hub;
+  FakeHubDialer dialer{&hub};
+  FakeKinds kinds;
+  KindHarness node;
+  FileImage old;
+};
+
+TEST_F(RollbackTest, PointerComesBackByteForByteAndTrustStays) {
+  const auto report = node.Apply(
+      {TrustResource("u-trust", "a", "A"), PointerResource("10.30.0.0/24", {"10.20.0.11"})});
+  ASSERT_EQ(report->resources(1).outcome(), v1::OUTCOME_CHANGED);
+  const int reloads = node.host.services.counts("dhcp").reloads;
+
+  const auto rolled = node.Rollback();
+  ASSERT_TRUE(rolled.ok()) << rolled.status();
+  EXPECT_EQ(*node.host.files.Read(kPointer), old);
+  EXPECT_EQ(Bytes("/run/dhcp-loaded/10.30.0.0_24"), "10.10.0.11");
+  EXPECT_EQ(node.host.services.counts("dhcp").reloads, reloads + 1);
+  EXPECT_EQ(Bytes(kTrust), "A");
+  EXPECT_EQ(OutcomeOf(*rolled, "pointer 10.30.0.0/24"), v1::OUTCOME_CHANGED);
+  EXPECT_EQ(OutcomeOf(*rolled, "trust u-trust/a"), v1::OUTCOME_UNCHANGED);
+  // What was done, the other way round.
+  const v1::Change& there = report->resources(1).changes(0);
+  const v1::Change& back = rolled->resources(0).changes(0);
+  ASSERT_EQ(back.fields_size(), there.fields_size());
+  EXPECT_EQ(back.fields(0).after(), there.fields(0).before());
+  EXPECT_EQ(rolled->generation(), 2u);
+}
+
+TEST_F(RollbackTest, IncludeTrustTakesEverythingBackAlsoLater) {
+  node.Apply({TrustResource("u-trust", "a", "A"), PointerResource("10.30.0.0/24", {"10.20.0.11"})})
+      .value();
+  node.Rollback().value();
+  EXPECT_EQ(Bytes(kTrust), "A");
+  const auto rolled = node.Rollback(/*include_trust=*/true);
+  ASSERT_TRUE(rolled.ok());
+  EXPECT_EQ(Bytes(kTrust), "absent");
+  EXPECT_EQ(*node.host.files.Read(kPointer), old);
+  EXPECT_EQ(rolled->resources_size(), 1);
+  EXPECT_EQ(OutcomeOf(*rolled, "trust u-trust/a"), v1::OUTCOME_CHANGED);
+}
+
+TEST_F(RollbackTest, NodeThatOnlyGainedTrustIsLeftAlone) {
+  node.Apply({TrustResource("u-trust", "a", "A")}).value();
+  node.host.calls.Reset();
+  const auto rolled = node.Rollback();
+  ASSERT_TRUE(rolled.ok());
+  EXPECT_EQ(OutcomeOf(*rolled, "trust u-trust/a"), v1::OUTCOME_UNCHANGED);
+  EXPECT_EQ(node.host.calls.count(), 0u);
+  EXPECT_EQ(Status().held(), "");
+  EXPECT_EQ(Status().documents(0).converged(), 1u);
+}
+
+TEST_F(RollbackTest, NothingToUndoIsUnchanged) {
+  const auto rolled = node.Rollback();
+  ASSERT_TRUE(rolled.ok());
+  ASSERT_EQ(rolled->resources_size(), 1);
+  EXPECT_EQ(rolled->resources(0).outcome(), v1::OUTCOME_UNCHANGED);
+  EXPECT_EQ(rolled->generation(), 0u);
+}
+
+TEST_F(RollbackTest, EnforcementIsHeldUntilTheNextApply) {
+  const v1::Envelope first = node.Document({PointerResource("10.30.0.0/24", {"10.20.0.11"})});
+  const v1::Envelope second = node.Document({PointerResource("10.30.0.0/24", {"10.20.0.12"})});
+  ApplyRun(first, 1, "r1");
+  ApplyRun(second, 1, "r2");
+  const std::string digest_before = [&] {
+    node.Rollback().value();
+    return Status().documents(0).document_sha256();
+  }();
+  EXPECT_EQ(Bytes(kPointer), "10.20.0.11");
+  EXPECT_THAT(Status().held(), HasSubstr("r2"));
+  // The document of before the run is back, and the node is in line with it.
+  ASSERT_TRUE(node.Restart().ok());
+  EXPECT_EQ(Status().documents(0).document_sha256(), digest_before);
+  EXPECT_EQ(Status().documents(0).converged(), 1u);
+  EXPECT_THAT(Status().held(), HasSubstr("r2"));
+  EXPECT_EQ(node.host.calls.count(), 0u);  // starting and looking enforce nothing
+
+  // A no-op apply of the restored document lifts it too.
+  ApplyRun(first, 1, "r3");
+  EXPECT_EQ(Status().held(), "");
+  EXPECT_EQ(Bytes(kPointer), "10.20.0.11");
+}
+
+TEST_F(RollbackTest, RollingBackTwiceGoesToTheRunBefore) {
+  ApplyRun(node.Document({PointerResource("10.30.0.0/24", {"10.20.0.11"})}), 1, "r1");
+  ApplyRun(node.Document({PointerResource("10.30.0.0/24", {"10.20.0.12"})}), 1, "r2");
+  node.Rollback().value();
+  EXPECT_EQ(Bytes(kPointer), "10.20.0.11");
+  node.Rollback().value();
+  EXPECT_EQ(*node.host.files.Read(kPointer), old);
+  EXPECT_EQ(Status().documents_size(), 0);
+  const auto third = node.Rollback();
+  EXPECT_EQ(third->resources(0).id(), "rollback");
+  EXPECT_EQ(Status().generations_size(), 4);
+  EXPECT_TRUE(Status().generations(3).rolled_back());
+}
+
+TEST_F(RollbackTest, AllStagesOfTheRunGoBackInOneTransaction) {
+  v1::Resource later = PointerResource("10.31.0.0/24", {"10.20.0.11"});
+  later.set_stage(2);
+  v1::Resource again = PointerResource("10.30.0.0/24", {"10.20.0.12"});
+  again.set_id("pointer once more");
+  again.set_stage(3);
+  const v1::Envelope document =
+      node.Document({PointerResource("10.30.0.0/24", {"10.20.0.11"}), later, again});
+  for (uint32_t stage = 1; stage <= 3; ++stage) ApplyRun(document, stage, "r1");
+  EXPECT_EQ(Bytes(kPointer), "10.20.0.12");
+  EXPECT_EQ(Status().documents(0).through_stage(), 3u);
+  const auto rolled = node.Rollback();
+  ASSERT_TRUE(rolled.ok());
+  EXPECT_EQ(rolled->generation(), 4u);
+  EXPECT_EQ(*node.host.files.Read(kPointer), old);
+  EXPECT_EQ(Bytes("/etc/pointers/10.31.0.0_24"), "absent");
+  EXPECT_EQ(Status().documents_size(), 0);
+}
+
+TEST_F(RollbackTest, StagesOfTheRunThatChangedNothingGoBackToo) {
+  // Stage 1 is a no-op of the run, but it moved the document: rollback must not leave it half way.
+  const v1::Envelope first = node.Document({PointerResource("10.30.0.0/24", {"10.20.0.11"})});
+  ApplyRun(first, 1, "r1");
+  const std::string before = Status().documents(0).document_sha256();
+  v1::Resource later = PointerResource("10.31.0.0/24", {"10.20.0.11"});
+  later.set_stage(2);
+  const v1::Envelope second =
+      node.Document({PointerResource("10.30.0.0/24", {"10.20.0.11"}), later});
+  EXPECT_EQ(ApplyRun(second, 1, "r2").generation(), 0u);
+  ApplyRun(second, 2, "r2");
+  node.Rollback().value();
+  EXPECT_EQ(Status().documents(0).document_sha256(), before);
+  EXPECT_EQ(Bytes("/etc/pointers/10.31.0.0_24"), "absent");
+  EXPECT_EQ(Bytes(kPointer), "10.20.0.11");
+}
+
+TEST_F(RollbackTest, AFileChangedSinceIsRefusedAndNamed) {
+  node.Apply({PointerResource("10.30.0.0/24", {"10.20.0.11"}),
+              PointerResource("10.31.0.0/24", {"10.20.0.11"})})
+      .value();
+  node.host.files.Put(kPointer, "changed by hand");
+  node.host.calls.Reset();
+  const auto rolled = node.Rollback();
+  ASSERT_TRUE(rolled.ok());
+  EXPECT_EQ(OutcomeOf(*rolled, "pointer 10.30.0.0/24"), v1::OUTCOME_REFUSED);
+  EXPECT_EQ(OutcomeOf(*rolled, "pointer 10.31.0.0/24"), v1::OUTCOME_BLOCKED);
+  EXPECT_THAT(rolled->ShortDebugString(), HasSubstr(kPointer));
+  EXPECT_EQ(node.host.calls.count(), 0u);
+  EXPECT_EQ(Status().held(), "");
+}
+
+TEST_F(RollbackTest, AModeChangedSinceIsRefusedToo) {
+  node.Apply({PointerResource("10.30.0.0/24", {"10.20.0.11"})}).value();
+  FileImage image = *node.host.files.Read(kPointer);
+  image.mode = 0666;
+  node.host.files.Put(kPointer, image);
+  EXPECT_EQ(node.Rollback()->resources(0).outcome(), v1::OUTCOME_REFUSED);
+}
+
+TEST_F(RollbackTest, ARollbackThatCannotReloadIsItselfPutBack) {
+  node.Apply({PointerResource("10.30.0.0/24", {"10.20.0.11"})}).value();
+  node.host.calls.Reset();
+  // The first reload of the rollback fails; the one that puts it forward again works.
+  node.Rollback().value();
+  size_t reload = 0;
+  const std::vector<std::string> calls = node.host.calls.calls();
+  for (size_t i = 0; i < calls.size(); ++i) {
+    if (absl::StartsWith(calls[i], "service-reload")) reload = i + 1;
+  }
+  ASSERT_GT(reload, 0u);
+  node.Apply({PointerResource("10.30.0.0/24", {"10.20.0.11"})}).value();
+  node.host.calls.Reset();
+  node.host.calls.FailAt(reload, absl::UnavailableError("dhcp is down"));
+  const auto rolled = node.Rollback();
+  ASSERT_TRUE(rolled.ok());
+  EXPECT_EQ(rolled->resources(0).outcome(), v1::OUTCOME_FAILED);
+  EXPECT_THAT(rolled->ShortDebugString(), HasSubstr("dhcp is down"));
+  EXPECT_EQ(Bytes(kPointer), "10.20.0.11");
+  EXPECT_EQ(Bytes("/run/dhcp-loaded/10.30.0.0_24"), "10.20.0.11");
+  EXPECT_EQ(Status().held(), "");
+  EXPECT_EQ(Status().documents(0).converged(), 1u);
+}
+
+TEST_F(RollbackTest, OldGenerationsAreForgotten) {
+  for (int i = 0; i < 70; ++i) {
+    ApplyRun(node.Document({PointerResource("10.30.0.0/24", {absl::StrCat("10.20.0.", i + 1)})}), 1,
+             absl::StrCat("r", i));
+  }
+  int images = 0;
+  for (const auto& [path, image] : node.host.files.Snapshot()) {
+    images += absl::EndsWith(path, ".images") ? 1 : 0;
+  }
+  EXPECT_EQ(images, 64);
+  EXPECT_EQ(Status().generations_size(), 20);
+  EXPECT_EQ(Status().generations(0).number(), 70u);
+}
+
+}  // namespace
+}  // namespace trustline::agent

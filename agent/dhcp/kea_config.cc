@@ -101,6 +101,34 @@ std::string NamesOf(std::vector<std::string> names) {
                       more > 0 ? absl::StrCat(" and ", more, " more") : "");
 }
 
+void MoveComments(KeaValue& value) {
+  for (KeaValue& item : value.items) MoveComments(item);
+  std::optional<KeaMember> comment;
+  for (KeaMember& member : value.members) {
+    // What is below these two is not Kea's own.
+    if (member.key == "user-context" || member.key == "parameters") continue;
+    if (member.key == "comment" && member.value.IsString()) {
+      comment = member;
+    } else {
+      MoveComments(member.value);
+    }
+  }
+  if (!comment) return;
+  std::vector<KeaMember> others;
+  KeaMember context{"user-context", 0, {}};
+  context.value.type = KeaValue::Type::kMap;
+  for (KeaMember& member : value.members) {
+    if (member.key == "user-context" && member.value.IsMap()) {
+      context = std::move(member);
+    } else if (member.key != "comment") {
+      others.push_back(std::move(member));
+    }
+  }
+  context.value.members.push_back(*std::move(comment));
+  others.push_back(std::move(context));
+  value.members = std::move(others);
+}
+
 }  // namespace
 
 std::optional<std::string> KeaHexBytes(absl::string_view text) {
@@ -154,6 +182,12 @@ absl::StatusOr<KeaConfig> KeaConfig::Parse(std::string text) {
     return absl::InvalidArgumentError("there is no \"Dhcp4\": { ... } in it");
   }
   return KeaConfig(std::move(text), std::move(root));
+}
+
+std::string KeaConfig::WireJson() const {
+  KeaValue wire = root_;
+  for (KeaMember& member : wire.members) MoveComments(member.value);
+  return ToStrictJson(wire);
 }
 
 std::optional<int> KeaConfig::CodeOf(absl::string_view option_name) const {

@@ -42,8 +42,9 @@ class KeaConfig {
 
   const std::string& text() const { return text_; }
   const KeaValue& dhcp4() const { return *root_.Find("Dhcp4"); }
-  // Without comments, for Kea's control channel.
-  std::string StrictJson() const { return ToStrictJson(root_); }
+  // The configuration as Kea's control channel takes it: plain JSON, and with every "comment" where the reader of files would put it, in the user context; over the
+  // control channel Kea knows no such name.
+  std::string WireJson() const;
 
   // NotFound: there is no such scope; the message names those there are. FailedPrecondition: the scope stands there twice, or sets option 150 twice.
   absl::StatusOr<KeaPointer> Pointer(const KeaScope& scope) const;

@@ -14,6 +14,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "agent/dhcp/kea_config.h"
 #include "agent/dhcp/kea_json.h"
 #include "trust/status_macros.h"
 
@@ -185,10 +186,9 @@ absl::StatusOr<std::string> KeaControl::ConfigPath() const { return server_.conf
 absl::StatusOr<std::string> KeaControl::ServerAddress() const { return server_.address(); }
 
 absl::Status KeaControl::TestConfig(const std::string& json) const {
-  // The control channel takes plain JSON, a file may have comments.
-  TL_ASSIGN_OR_RETURN(const KeaValue config, ParseKeaJson(json));
+  TL_ASSIGN_OR_RETURN(const KeaConfig config, KeaConfig::Parse(json));
   return Command("config-test", absl::StrCat("{ \"command\": \"config-test\", \"arguments\": ",
-                                             ToStrictJson(config), " }"))
+                                             config.WireJson(), " }"))
       .status();
 }
 

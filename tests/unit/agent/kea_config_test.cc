@@ -257,6 +257,16 @@ TEST(KeaConfigTest, AValueIsAskedForWhereItCanBeSeen) {
       std::nullopt);
 }
 
+TEST(KeaConfigTest, OnTheWireCommentsBecomeUserContext) {
+  EXPECT_EQ(
+      Config(R"({ "Dhcp4": { "comment": "a", // b
+    "subnet4": [ { "comment": "c", "id": 1, "user-context": { "x": 1, "comment-of": "y" } } ],
+    "hooks-libraries": [ { "parameters": { "comment": "stays" } } ], }, })")
+          .WireJson(),
+      R"({"Dhcp4":{"subnet4":[{"id":1,"user-context":{"x":1,"comment-of":"y","comment":"c"}}],)"
+      R"("hooks-libraries":[{"parameters":{"comment":"stays"}}],"user-context":{"comment":"a"}}})");
+}
+
 TEST(KeaConfigTest, KeasSpellingsOfBytesAreRead) {
   EXPECT_EQ(NormalMac("00:1B:54:AA:BB:01"), "00:1b:54:aa:bb:01");
   EXPECT_EQ(NormalMac("001b54aabb01"), "00:1b:54:aa:bb:01");

@@ -120,7 +120,7 @@ TEST(KeaControlTest, ATestedTextIsSentWithoutComments) {
 TEST(KeaControlTest, KeasWordsArePassedOn) {
   ControlSocket socket(R"({ "result": 1, "text": "subnet configuration failed: <wire>:0" })");
   KeaControl kea(Server(socket.path()));
-  EXPECT_EQ(kea.TestConfig("{}"),
+  EXPECT_EQ(kea.TestConfig("{ \"Dhcp4\": {} }"),
             absl::InvalidArgumentError(
                 "Kea answers to config-test: subnet configuration failed: <wire>:0"));
   EXPECT_EQ(kea.Reload(),
@@ -130,7 +130,7 @@ TEST(KeaControlTest, KeasWordsArePassedOn) {
 
 TEST(KeaControlTest, AnUnknownCommandIsUnimplemented) {
   ControlSocket socket(R"({ "result": 2, "text": "'config-test' command not supported." })");
-  EXPECT_EQ(KeaControl(Server(socket.path())).TestConfig("{}").code(),
+  EXPECT_EQ(KeaControl(Server(socket.path())).TestConfig("{ \"Dhcp4\": {} }").code(),
             absl::StatusCode::kUnimplemented);
 }
 
@@ -180,7 +180,7 @@ TEST(KeaControlTest, OnlyReloadIsAnEffect) {
     return absl::AbortedError("not now");
   });
   EXPECT_TRUE(kea.RunningConfig().ok());
-  EXPECT_TRUE(kea.TestConfig("{}").ok());
+  EXPECT_TRUE(kea.TestConfig("{ \"Dhcp4\": {} }").ok());
   EXPECT_EQ(kea.Reload(), absl::AbortedError("not now"));
   EXPECT_EQ(calls, (std::vector<std::string>{"kea-config-reload /etc/kea/kea-dhcp4.conf"}));
   EXPECT_EQ(socket.requests().size(), 2u);

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
+#include "controller/expression/evaluator.h"
 #include "controller/expression/scalar_span.h"
 #include "controller/expression/syntax.h"
 
@@ -18,8 +18,6 @@ namespace {
 using yaml::Type;
 using yaml::Value;
 using Kind = ExpressionNode::Kind;
-
-std::string Quoted(absl::string_view text) { return absl::StrCat("\"", text, "\""); }
 
 // Counts up to `left` and stops; false when there are more.
 bool CountDown(const Value& value, size_t& left) {
@@ -44,23 +42,6 @@ std::optional<double> Number(const Value& value) {
   return std::nullopt;
 }
 
-bool IsFalsy(const Value& value) {
-  switch (value.type()) {
-    case Type::kNull:
-      return true;
-    case Type::kBool:
-      return !value.bool_value();
-    case Type::kString:
-      return value.text().empty();
-    case Type::kList:
-      return value.list().empty();
-    case Type::kMap:
-      return value.map().empty();
-    default:
-      return false;
-  }
-}
-
 bool ContainsSecret(const Value& value) {
   if (value.type() == Type::kSecret) return true;
   if (value.is_list()) {
@@ -75,516 +56,320 @@ bool ContainsSecret(const Value& value) {
   return false;
 }
 
-class Evaluator {
- public:
-  Evaluator(const Value& scalar, size_t base, Environment& environment)
-      : scalar_(scalar), base_(base), environment_(environment) {}
+}  // namespace
 
-  Evaluated Evaluate(const ExpressionNode& node) {
-    switch (node.kind) {
-      case Kind::kLiteral:
-        return node.literal.WithSpan(SpanOf(node));
-      case Kind::kName:
-        return EvaluateName(node);
-      case Kind::kList:
-        return EvaluateList(node);
-      case Kind::kAttribute:
-      case Kind::kIndex:
-        return EvaluatePath(node);
-      case Kind::kFilter:
-        return EvaluateFilter(node);
-      case Kind::kNot: {
-        Evaluated operand = EvaluateBool(*node.children[0], "not");
-        if (!operand.ok()) return operand;
-        return Value::Bool(!operand.value().bool_value(), SpanOf(node));
-      }
-      case Kind::kAnd:
-      case Kind::kOr:
-        return EvaluateLogic(node);
-      case Kind::kSum:
-        return EvaluateSum(node);
-      case Kind::kEqual:
-      case Kind::kNotEqual:
-        return EvaluateEquality(node);
-      case Kind::kLess:
-      case Kind::kLessEqual:
-      case Kind::kGreater:
-      case Kind::kGreaterEqual:
-        return EvaluateOrder(node);
-      case Kind::kIn:
-      case Kind::kNotIn:
-        return EvaluateMembership(node);
+Evaluated Evaluator::Evaluate(const ExpressionNode& node) {
+  switch (node.kind) {
+    case Kind::kLiteral:
+      return node.literal.WithSpan(Here());
+    case Kind::kName:
+      return EvaluateName(node);
+    case Kind::kList:
+      return EvaluateList(node);
+    case Kind::kAttribute:
+    case Kind::kIndex:
+      return EvaluatePath(node);
+    case Kind::kFilter:
+      return EvaluateFilter(node);
+    case Kind::kNot: {
+      Evaluated operand = EvaluateBool(*node.children[0], "not");
+      if (!operand.ok()) return operand;
+      return Value::Bool(!operand.value().bool_value(), Here());
     }
-    return Error(node, "this expression is of no known form");
+    case Kind::kAnd:
+    case Kind::kOr:
+      return EvaluateLogic(node);
+    case Kind::kSum:
+      return EvaluateSum(node);
+    case Kind::kEqual:
+    case Kind::kNotEqual:
+      return EvaluateEquality(node);
+    case Kind::kLess:
+    case Kind::kLessEqual:
+    case Kind::kGreater:
+    case Kind::kGreaterEqual:
+      return EvaluateOrder(node);
+    case Kind::kIn:
+    case Kind::kNotIn:
+      return EvaluateMembership(node);
   }
+  return Error(node, "this expression is of no known form");
+}
 
-  yaml::Span SpanOf(const ExpressionNode& node) const {
-    return SpanInScalar(scalar_, base_ + node.offset, node.length);
-  }
+yaml::Span Evaluator::SpanOf(const ExpressionNode& node) const {
+  return SpanInScalar(scalar_, base_ + node.offset, node.length);
+}
 
- private:
-  ExpressionError Error(const ExpressionNode& node, std::string message) const {
-    return ExpressionError{SpanOf(node), std::move(message), false, {}};
-  }
-  ExpressionError Undefined(const ExpressionNode& node, std::string message) const {
-    return ExpressionError{SpanOf(node), std::move(message), true, {}};
-  }
+ExpressionError Evaluator::Error(const ExpressionNode& node, std::string message) const {
+  return ExpressionError{SpanOf(node), std::move(message), false, {}};
+}
 
-  static bool IsHostvars(const ExpressionNode& node) {
-    return node.kind == Kind::kName && node.name == "hostvars";
-  }
+ExpressionError Evaluator::Undefined(const ExpressionNode& node, std::string message) const {
+  return ExpressionError{SpanOf(node), std::move(message), true, {}};
+}
 
-  Evaluated EvaluateName(const ExpressionNode& node) {
-    if (node.name == "hostvars") {
-      return Error(node, "hostvars needs a host in brackets: hostvars['name'].variable");
-    }
-    std::optional<Evaluated> found = environment_.Find(node.name);
-    if (!found) {
-      std::vector<std::string> names = environment_.Names();
-      names.push_back("hostvars");
-      return Undefined(node, absl::StrCat(Quoted(node.name), " is not defined",
-                                          yaml::DidYouMeanSuffix(node.name, names)));
-    }
-    if (!found->ok()) {
-      found->error().notes.push_back(
-          {yaml::Severity::kNote, SpanOf(node), absl::StrCat("used here as ", Quoted(node.name))});
-    }
-    return *std::move(found);
-  }
+bool Evaluator::IsHostvars(const ExpressionNode& node) {
+  return node.kind == Kind::kName && node.name == "hostvars";
+}
 
-  Evaluated EvaluateList(const ExpressionNode& node) {
-    Value::List items;
-    for (const auto& child : node.children) {
-      Evaluated item = Evaluate(*child);
-      if (!item.ok()) return item;
-      items.push_back(std::move(item.value()));
-    }
-    return Bounded(node, Value::FromList(std::move(items), SpanOf(node)));
+Evaluated Evaluator::EvaluateName(const ExpressionNode& node) {
+  if (node.name == "hostvars") {
+    return Error(node, "hostvars needs a host in brackets: hostvars['name'].variable");
   }
-
-  Evaluated Bounded(const ExpressionNode& node, Value value) {
-    if (!WithinBounds(value)) return Error(node, "the value becomes too large");
-    return value;
+  std::optional<Evaluated> found = environment_.Find(node.name);
+  if (!found) {
+    std::vector<std::string> names = environment_.Names();
+    names.push_back("hostvars");
+    return Undefined(node, absl::StrCat(Quoted(node.name), " is not defined",
+                                        yaml::DidYouMeanSuffix(node.name, names)));
   }
-
-  // What stands in brackets or behind the dot.
-  Evaluated KeyOf(const ExpressionNode& node) {
-    if (node.kind == Kind::kAttribute) return Value::String(node.name, SpanOf(node));
-    return Evaluate(*node.children[1]);
+  if (!found->ok()) {
+    found->error().notes.push_back(
+        {yaml::Severity::kNote, SpanOf(node), absl::StrCat("used here as ", Quoted(node.name))});
   }
+  return *std::move(found);
+}
 
-  Evaluated EvaluatePath(const ExpressionNode& node) {
-    const ExpressionNode& base = *node.children[0];
-    if (IsHostvars(base)) {
-      Evaluated host = KeyOf(node);
-      if (!host.ok()) return host;
-      return AllVariablesOf(node, host.value());
-    }
-    // hostvars[h].x evaluates x only, not everything that is known of h.
-    if ((base.kind == Kind::kAttribute || base.kind == Kind::kIndex) &&
-        IsHostvars(*base.children[0])) {
-      Evaluated host = KeyOf(base);
-      if (!host.ok()) return host;
-      Evaluated key = KeyOf(node);
-      if (!key.ok()) return key;
-      return VariableOf(node, host.value(), key.value());
-    }
-    Evaluated container = Evaluate(base);
-    if (!container.ok()) return container;
+Evaluated Evaluator::EvaluateList(const ExpressionNode& node) {
+  Value::List items;
+  for (const auto& child : node.children) {
+    Evaluated item = Evaluate(*child);
+    if (!item.ok()) return item;
+    items.push_back(std::move(item.value()));
+  }
+  return Bounded(node, Value::FromList(std::move(items), Here()));
+}
+
+Evaluated Evaluator::Bounded(const ExpressionNode& node, Value value) {
+  if (!WithinBounds(value)) return Error(node, "the value becomes too large");
+  return value;
+}
+
+Evaluated Evaluator::KeyOf(const ExpressionNode& node) {
+  if (node.kind == Kind::kAttribute) return Value::String(node.name, Here());
+  return Evaluate(*node.children[1]);
+}
+
+Evaluated Evaluator::EvaluatePath(const ExpressionNode& node) {
+  const ExpressionNode& base = *node.children[0];
+  if (IsHostvars(base)) {
+    Evaluated host = KeyOf(node);
+    if (!host.ok()) return host;
+    return AllVariablesOf(node, host.value());
+  }
+  // hostvars[h].x evaluates x only, not everything that is known of h.
+  if ((base.kind == Kind::kAttribute || base.kind == Kind::kIndex) &&
+      IsHostvars(*base.children[0])) {
+    Evaluated host = KeyOf(base);
+    if (!host.ok()) return host;
     Evaluated key = KeyOf(node);
     if (!key.ok()) return key;
-    return Member(node, container.value(), key.value());
+    return VariableOf(node, host.value(), key.value());
   }
+  Evaluated container = Evaluate(base);
+  if (!container.ok()) return container;
+  Evaluated key = KeyOf(node);
+  if (!key.ok()) return key;
+  return Member(node, container.value(), key.value());
+}
 
-  Environment* HostEnvironment(const ExpressionNode& node, const Value& host,
-                               ExpressionError& error) {
-    if (!host.is_string()) {
-      error = Error(
-          node, absl::StrCat("hostvars needs a host's name, got ", yaml::TypeName(host.type())));
-      return nullptr;
-    }
-    Environment* found = environment_.Host(host.text());
-    if (found == nullptr) {
-      error = Undefined(
-          node, absl::StrCat("no host ", Quoted(host.text()), " in the inventory",
-                             yaml::DidYouMeanSuffix(host.text(), environment_.HostNames())));
-    }
-    return found;
-  }
-
-  Evaluated AllVariablesOf(const ExpressionNode& node, const Value& host) {
-    ExpressionError error;
-    Environment* variables = HostEnvironment(node, host, error);
-    if (variables == nullptr) return error;
-    Value::Map members;
-    for (const std::string& name : variables->Names()) {
-      std::optional<Evaluated> found = variables->Find(name);
-      if (!found) continue;
-      if (!found->ok()) return *std::move(found);
-      members.push_back({name, found->value().span(), found->value()});
-    }
-    return Bounded(node, Value::FromMap(std::move(members), SpanOf(node)));
-  }
-
-  Evaluated VariableOf(const ExpressionNode& node, const Value& host, const Value& key) {
-    ExpressionError error;
-    Environment* variables = HostEnvironment(node, host, error);
-    if (variables == nullptr) return error;
-    if (!key.is_string()) {
-      return Error(node,
-                   absl::StrCat("a variable's name is a string, got ", yaml::TypeName(key.type())));
-    }
-    std::optional<Evaluated> found = variables->Find(key.text());
-    if (!found) {
-      return Undefined(
-          node, absl::StrCat("host ", Quoted(host.text()), " has no variable ", Quoted(key.text()),
-                             yaml::DidYouMeanSuffix(key.text(), variables->Names())));
-    }
-    if (!found->ok()) {
-      found->error().notes.push_back(
-          {yaml::Severity::kNote, SpanOf(node),
-           absl::StrCat("used here as ", Quoted(key.text()), " of host ", Quoted(host.text()))});
-    }
-    return *std::move(found);
-  }
-
-  Evaluated Member(const ExpressionNode& node, const Value& container, const Value& key) {
-    if (container.is_map()) {
-      if (!key.is_string()) {
-        return Error(node,
-                     absl::StrCat("a map's key is a string, got ", yaml::TypeName(key.type())));
-      }
-      if (const Value* member = container.Find(key.text())) return *member;
-      std::vector<std::string> keys;
-      for (const Value::Member& member : container.map()) keys.push_back(member.key);
-      return Undefined(node, absl::StrCat(Quoted(key.text()), " is not defined here",
-                                          yaml::DidYouMeanSuffix(key.text(), keys)));
-    }
-    if (container.is_list()) {
-      if (key.type() != Type::kInt) {
-        return Error(node, absl::StrCat("a list's index is a number, got ",
-                                        key.is_string() ? Quoted(key.text())
-                                                        : std::string(yaml::TypeName(key.type()))));
-      }
-      const auto size = static_cast<int64_t>(container.list().size());
-      const int64_t index = key.int_value() < 0 ? key.int_value() + size : key.int_value();
-      if (index < 0 || index >= size) {
-        return Undefined(node,
-                         absl::StrCat("index ", key.int_value(), " is outside a list of ", size));
-      }
-      return container.list()[static_cast<size_t>(index)];
-    }
-    const std::string name = key.is_string() ? Quoted(key.text()) : key.ToText();
-    return Error(node, absl::StrCat(yaml::TypeName(container.type()), " has no ", name));
-  }
-
-  Evaluated EvaluateBool(const ExpressionNode& node, absl::string_view who) {
-    Evaluated operand = Evaluate(node);
-    if (!operand.ok()) return operand;
-    if (operand.value().type() != Type::kBool) {
-      return Error(node, absl::StrCat(Quoted(who), " takes true or false, got ",
-                                      yaml::TypeName(operand.value().type())));
-    }
-    return operand;
-  }
-
-  Evaluated EvaluateLogic(const ExpressionNode& node) {
-    const bool is_and = node.kind == Kind::kAnd;
-    for (const auto& child : node.children) {
-      Evaluated operand = EvaluateBool(*child, is_and ? "and" : "or");
-      if (!operand.ok()) return operand;
-      if (operand.value().bool_value() != is_and) return Value::Bool(!is_and, SpanOf(node));
-    }
-    return Value::Bool(is_and, SpanOf(node));
-  }
-
-  Evaluated EvaluateSum(const ExpressionNode& node) {
-    Evaluated sum = Evaluate(*node.children[0]);
-    for (size_t i = 1; sum.ok() && i < node.children.size(); ++i) {
-      Evaluated next = Evaluate(*node.children[i]);
-      if (!next.ok()) return next;
-      sum = Add(node, sum.value(), next.value());
-    }
-    if (sum.ok()) return Bounded(node, sum.value().WithSpan(SpanOf(node)));
-    return sum;
-  }
-
-  Evaluated Add(const ExpressionNode& node, const Value& left, const Value& right) {
-    if (left.is_list() && right.is_list()) {
-      if (left.list().size() + right.list().size() > kMaxValueNodes) {
-        return Error(node, "the value becomes too large");
-      }
-      Value::List items = left.list();
-      items.insert(items.end(), right.list().begin(), right.list().end());
-      return Value::FromList(std::move(items), left.span());
-    }
-    if (left.is_string() && right.is_string()) {
-      return Value::String(absl::StrCat(left.text(), right.text()), left.span());
-    }
-    if (left.type() == Type::kInt && right.type() == Type::kInt) {
-      int64_t sum = 0;
-      if (__builtin_add_overflow(left.int_value(), right.int_value(), &sum)) {
-        return Error(node, "the sum is too large");
-      }
-      return Value::Int(sum, left.span());
-    }
-    if (Number(left) && Number(right))
-      return Value::Float(*Number(left) + *Number(right), left.span());
-    return Error(node,
-                 absl::StrCat("\"+\" joins two lists, two strings or two numbers, got ",
-                              yaml::TypeName(left.type()), " and ", yaml::TypeName(right.type())));
-  }
-
-  // Both operands of a binary operator.
-  std::optional<ExpressionError> Operands(const ExpressionNode& node, Value& left, Value& right) {
-    Evaluated first = Evaluate(*node.children[0]);
-    if (!first.ok()) return first.error();
-    Evaluated second = Evaluate(*node.children[1]);
-    if (!second.ok()) return second.error();
-    if (ContainsSecret(first.value()) || ContainsSecret(second.value())) {
-      return Error(node, "a secret cannot be compared: its value is not known here");
-    }
-    left = std::move(first.value());
-    right = std::move(second.value());
-    return std::nullopt;
-  }
-
-  Evaluated EvaluateEquality(const ExpressionNode& node) {
-    Value left, right;
-    if (std::optional<ExpressionError> error = Operands(node, left, right)) return *error;
-    return Value::Bool((left == right) == (node.kind == Kind::kEqual), SpanOf(node));
-  }
-
-  Evaluated EvaluateOrder(const ExpressionNode& node) {
-    Value left, right;
-    if (std::optional<ExpressionError> error = Operands(node, left, right)) return *error;
-    const std::optional<double> a = Number(left), b = Number(right);
-    int order = 0;
-    if (left.type() == Type::kInt && right.type() == Type::kInt) {
-      order = left.int_value() < right.int_value() ? -1 : left.int_value() > right.int_value();
-    } else if (a && b) {
-      order = *a < *b ? -1 : *a > *b;
-    } else if (left.is_string() && right.is_string()) {
-      order = left.text().compare(right.text());
-    } else {
-      return Error(node, absl::StrCat("cannot order ", yaml::TypeName(left.type()), " and ",
-                                      yaml::TypeName(right.type())));
-    }
-    const bool holds = node.kind == Kind::kLess        ? order < 0
-                       : node.kind == Kind::kLessEqual ? order <= 0
-                       : node.kind == Kind::kGreater   ? order > 0
-                                                       : order >= 0;
-    return Value::Bool(holds, SpanOf(node));
-  }
-
-  Evaluated EvaluateMembership(const ExpressionNode& node) {
-    Value left, right;
-    if (std::optional<ExpressionError> error = Operands(node, left, right)) return *error;
-    bool found = false;
-    if (right.is_list()) {
-      for (const Value& item : right.list()) found = found || item == left;
-    } else if (right.is_map() && left.is_string()) {
-      found = right.Find(left.text()) != nullptr;
-    } else if (right.is_string() && left.is_string()) {
-      found = right.text().find(left.text()) != std::string::npos;
-    } else {
-      return Error(node,
-                   absl::StrCat("\"in\" looks into a list, a map or a string, got ",
-                                yaml::TypeName(left.type()), " in ", yaml::TypeName(right.type())));
-    }
-    return Value::Bool(found == (node.kind == Kind::kIn), SpanOf(node));
-  }
-
-  // Filters.
-
-  Evaluated EvaluateFilter(const ExpressionNode& node) {
-    if (node.name == "default") return FilterDefault(node);
-    if (node.name == "join") return FilterJoin(node);
-    if (node.name == "length") return FilterLength(node);
-    if (node.name == "map") return FilterMap(node);
-    if (node.name == "list")
-      return Error(node, "unknown filter \"list\"; map already gives a list");
-    return Error(
-        node, absl::StrCat("unknown filter ", Quoted(node.name),
-                           yaml::DidYouMeanSuffix(node.name, {"default", "join", "length", "map"}),
-                           "; known are default, join, length, map"));
-  }
-
-  // Argument `index` (from 0), positional or by name; nullptr when absent.
-  static const ExpressionNode* Argument(const ExpressionNode& node, size_t index,
-                                        absl::string_view name) {
-    size_t position = 0;
-    for (size_t i = 0; i < node.argument_names.size(); ++i) {
-      const std::string& given = node.argument_names[i];
-      if (!given.empty() ? given == name : position == index) return node.children[i + 1].get();
-      if (given.empty()) ++position;
-    }
+Environment* Evaluator::HostEnvironment(const ExpressionNode& node, const Value& host,
+                                        ExpressionError& error) {
+  if (!host.is_string()) {
+    error = Error(node,
+                  absl::StrCat("hostvars needs a host's name, got ", yaml::TypeName(host.type())));
     return nullptr;
   }
-
-  std::optional<ExpressionError> CheckArguments(const ExpressionNode& node, size_t most,
-                                                const std::vector<std::string>& names) {
-    if (node.argument_names.size() > most) {
-      return Error(node, absl::StrCat(Quoted(node.name), " takes at most ", most,
-                                      most == 1 ? " argument" : " arguments"));
-    }
-    for (size_t i = 0; i < node.argument_names.size(); ++i) {
-      const std::string& given = node.argument_names[i];
-      if (given.empty()) continue;
-      bool known = false;
-      for (const std::string& name : names) known = known || name == given;
-      if (!known) {
-        return Error(*node.children[i + 1],
-                     absl::StrCat(Quoted(node.name), " has no argument ", Quoted(given),
-                                  yaml::DidYouMeanSuffix(given, names)));
-      }
-    }
-    return std::nullopt;
+  Environment* found = environment_.Host(host.text());
+  if (found == nullptr) {
+    error = Undefined(node,
+                      absl::StrCat("no host ", Quoted(host.text()), " in the inventory",
+                                   yaml::DidYouMeanSuffix(host.text(), environment_.HostNames())));
   }
+  return found;
+}
 
-  Evaluated FilterDefault(const ExpressionNode& node) {
-    if (auto error = CheckArguments(node, 2, {"default_value", "boolean"})) return *error;
-    const ExpressionNode* fallback = Argument(node, 0, "default_value");
-    if (fallback == nullptr) return Error(node, "\"default\" needs the value to use: default('x')");
-    Evaluated input = Evaluate(*node.children[0]);
-    if (!input.ok() && !input.error().undefined) return input;
-    bool use = !input.ok();
-    if (!use) {
-      if (const ExpressionNode* also_falsy = Argument(node, 1, "boolean")) {
-        Evaluated flag = EvaluateBool(*also_falsy, "default");
-        if (!flag.ok()) return flag;
-        use = flag.value().bool_value() && IsFalsy(input.value());
-      }
-    }
-    return use ? Evaluate(*fallback) : input;
+Evaluated Evaluator::AllVariablesOf(const ExpressionNode& node, const Value& host) {
+  ExpressionError error;
+  Environment* variables = HostEnvironment(node, host, error);
+  if (variables == nullptr) return error;
+  Value::Map members;
+  for (const std::string& name : variables->Names()) {
+    std::optional<Evaluated> found = variables->Find(name);
+    if (!found) continue;
+    if (!found->ok()) return *std::move(found);
+    members.push_back({name, found->value().span(), found->value()});
   }
+  return Bounded(node, Value::FromMap(std::move(members), Here()));
+}
 
-  Evaluated FilterJoin(const ExpressionNode& node) {
-    if (auto error = CheckArguments(node, 1, {"d"})) return *error;
-    Evaluated input = Evaluate(*node.children[0]);
-    if (!input.ok()) return input;
-    if (!input.value().is_list()) {
-      return Error(
-          node, absl::StrCat("\"join\" takes a list, got ", yaml::TypeName(input.value().type())));
-    }
-    std::string separator;
-    if (const ExpressionNode* argument = Argument(node, 0, "d")) {
-      Evaluated given = Evaluate(*argument);
-      if (!given.ok()) return given;
-      if (!given.value().is_string()) return Error(*argument, "the separator is a string");
-      separator = given.value().text();
-    }
-    std::string text;
-    bool first = true;
-    for (const Value& item : input.value().list()) {
-      if (item.type() == Type::kSecret || item.is_null() || item.is_list() || item.is_map()) {
-        return Error(node, absl::StrCat("\"join\" takes strings, numbers and booleans, got ",
-                                        yaml::TypeName(item.type())));
-      }
-      if (!first) text += separator;
-      first = false;
-      text += item.ToText();
-      if (text.size() > kMaxTextBytes) return Error(node, "the value becomes too large");
-    }
-    return Value::String(std::move(text), SpanOf(node));
+Evaluated Evaluator::VariableOf(const ExpressionNode& node, const Value& host, const Value& key) {
+  ExpressionError error;
+  Environment* variables = HostEnvironment(node, host, error);
+  if (variables == nullptr) return error;
+  if (!key.is_string()) {
+    return Error(node,
+                 absl::StrCat("a variable's name is a string, got ", yaml::TypeName(key.type())));
   }
-
-  Evaluated FilterLength(const ExpressionNode& node) {
-    if (auto error = CheckArguments(node, 0, {})) return *error;
-    Evaluated input = Evaluate(*node.children[0]);
-    if (!input.ok()) return input;
-    const Value& value = input.value();
-    size_t length = 0;
-    if (value.is_list()) {
-      length = value.list().size();
-    } else if (value.is_map()) {
-      length = value.map().size();
-    } else if (value.is_string()) {
-      length = value.text().size();
-    } else {
-      return Error(node, absl::StrCat("\"length\" takes a list, a map or a string, got ",
-                                      yaml::TypeName(value.type())));
-    }
-    return Value::Int(static_cast<int64_t>(length), SpanOf(node));
+  std::optional<Evaluated> found = variables->Find(key.text());
+  if (!found) {
+    return Undefined(
+        node, absl::StrCat("host ", Quoted(host.text()), " has no variable ", Quoted(key.text()),
+                           yaml::DidYouMeanSuffix(key.text(), variables->Names())));
   }
-
-  Evaluated FilterMap(const ExpressionNode& node) {
-    Evaluated input = Evaluate(*node.children[0]);
-    if (!input.ok()) return input;
-    if (!input.value().is_list()) {
-      return Error(
-          node, absl::StrCat("\"map\" takes a list, got ", yaml::TypeName(input.value().type())));
-    }
-    if (node.argument_names.size() == 1 && node.argument_names[0] == "attribute") {
-      return MapAttribute(node, input.value());
-    }
-    if (node.argument_names.size() >= 2 && node.argument_names[0].empty() &&
-        node.children[1]->kind == Kind::kLiteral && node.children[1]->literal.is_string() &&
-        node.children[1]->literal.text() == "extract") {
-      return MapExtract(node, input.value());
-    }
-    return Error(node, "\"map\" is map(attribute='name') or map('extract', hostvars, 'name')");
+  if (!found->ok()) {
+    found->error().notes.push_back(
+        {yaml::Severity::kNote, SpanOf(node),
+         absl::StrCat("used here as ", Quoted(key.text()), " of host ", Quoted(host.text()))});
   }
+  return *std::move(found);
+}
 
-  Evaluated MapAttribute(const ExpressionNode& node, const Value& input) {
-    Evaluated attribute = Evaluate(*node.children[1]);
-    if (!attribute.ok()) return attribute;
-    if (!attribute.value().is_string())
-      return Error(*node.children[1], "the attribute is a string");
-    Value::List items;
-    for (const Value& item : input.list()) {
-      Evaluated part(item);
-      for (absl::string_view name : absl::StrSplit(attribute.value().text(), '.')) {
-        part = Member(*node.children[1], part.value(), Value::String(std::string(name), {}));
-        if (!part.ok()) return part;
-      }
-      items.push_back(std::move(part.value()));
+Evaluated Evaluator::Member(const ExpressionNode& node, const Value& container, const Value& key) {
+  if (container.is_map()) {
+    if (!key.is_string()) {
+      return Error(node, absl::StrCat("a map's key is a string, got ", yaml::TypeName(key.type())));
     }
-    return Bounded(node, Value::FromList(std::move(items), SpanOf(node)));
+    if (const Value* member = container.Find(key.text())) return *member;
+    std::vector<std::string> keys;
+    for (const Value::Member& member : container.map()) keys.push_back(member.key);
+    return Undefined(node, absl::StrCat(Quoted(key.text()), " is not defined here",
+                                        yaml::DidYouMeanSuffix(key.text(), keys)));
   }
-
-  Evaluated MapExtract(const ExpressionNode& node, const Value& input) {
-    for (const std::string& name : node.argument_names) {
-      if (!name.empty())
-        return Error(node, absl::StrCat("map('extract', ...) has no argument ", Quoted(name)));
+  if (container.is_list()) {
+    if (key.type() != Type::kInt) {
+      return Error(node, absl::StrCat("a list's index is a number, got ",
+                                      key.is_string() ? Quoted(key.text())
+                                                      : std::string(yaml::TypeName(key.type()))));
     }
-    const ExpressionNode& container = *node.children[2];
-    std::vector<Value> keys;
-    for (size_t i = 3; i < node.children.size(); ++i) {
-      Evaluated key = Evaluate(*node.children[i]);
-      if (!key.ok()) return key;
-      // extract takes its further keys one by one or as one list.
-      if (key.value().is_list()) {
-        keys.insert(keys.end(), key.value().list().begin(), key.value().list().end());
-      } else {
-        keys.push_back(std::move(key.value()));
-      }
+    const auto size = static_cast<int64_t>(container.list().size());
+    const int64_t index = key.int_value() < 0 ? key.int_value() + size : key.int_value();
+    if (index < 0 || index >= size) {
+      return Undefined(node,
+                       absl::StrCat("index ", key.int_value(), " is outside a list of ", size));
     }
-    std::optional<Value> from;
-    if (!IsHostvars(container)) {
-      Evaluated evaluated = Evaluate(container);
-      if (!evaluated.ok()) return evaluated;
-      from = std::move(evaluated.value());
-    }
-    Value::List items;
-    for (const Value& item : input.list()) {
-      size_t next = 0;
-      Evaluated part = from           ? Member(node, *from, item)
-                       : keys.empty() ? AllVariablesOf(node, item)
-                                      : VariableOf(node, item, keys[next++]);
-      while (part.ok() && next < keys.size()) part = Member(node, part.value(), keys[next++]);
-      if (!part.ok()) return part;
-      items.push_back(std::move(part.value()));
-    }
-    return Bounded(node, Value::FromList(std::move(items), SpanOf(node)));
+    return container.list()[static_cast<size_t>(index)];
   }
+  const std::string name = key.is_string() ? Quoted(key.text()) : key.ToText();
+  return Error(node, absl::StrCat(yaml::TypeName(container.type()), " has no ", name));
+}
 
-  const Value& scalar_;
-  const size_t base_;
-  Environment& environment_;
-};
+Evaluated Evaluator::EvaluateBool(const ExpressionNode& node, absl::string_view who) {
+  Evaluated operand = Evaluate(node);
+  if (!operand.ok()) return operand;
+  if (operand.value().type() != Type::kBool) {
+    return Error(node, absl::StrCat(Quoted(who), " takes true or false, got ",
+                                    yaml::TypeName(operand.value().type())));
+  }
+  return operand;
+}
 
-}  // namespace
+Evaluated Evaluator::EvaluateLogic(const ExpressionNode& node) {
+  const bool is_and = node.kind == Kind::kAnd;
+  for (const auto& child : node.children) {
+    Evaluated operand = EvaluateBool(*child, is_and ? "and" : "or");
+    if (!operand.ok()) return operand;
+    if (operand.value().bool_value() != is_and) return Value::Bool(!is_and, Here());
+  }
+  return Value::Bool(is_and, Here());
+}
+
+Evaluated Evaluator::EvaluateSum(const ExpressionNode& node) {
+  Evaluated sum = Evaluate(*node.children[0]);
+  for (size_t i = 1; sum.ok() && i < node.children.size(); ++i) {
+    Evaluated next = Evaluate(*node.children[i]);
+    if (!next.ok()) return next;
+    sum = Add(node, sum.value(), next.value());
+  }
+  if (sum.ok()) return Bounded(node, sum.value().WithSpan(Here()));
+  return sum;
+}
+
+Evaluated Evaluator::Add(const ExpressionNode& node, const Value& left, const Value& right) {
+  if (left.is_list() && right.is_list()) {
+    if (left.list().size() + right.list().size() > kMaxValueNodes) {
+      return Error(node, "the value becomes too large");
+    }
+    Value::List items = left.list();
+    items.insert(items.end(), right.list().begin(), right.list().end());
+    return Value::FromList(std::move(items), left.span());
+  }
+  if (left.is_string() && right.is_string()) {
+    return Value::String(absl::StrCat(left.text(), right.text()), left.span());
+  }
+  if (left.type() == Type::kInt && right.type() == Type::kInt) {
+    int64_t sum = 0;
+    if (__builtin_add_overflow(left.int_value(), right.int_value(), &sum)) {
+      return Error(node, "the sum is too large");
+    }
+    return Value::Int(sum, left.span());
+  }
+  if (Number(left) && Number(right))
+    return Value::Float(*Number(left) + *Number(right), left.span());
+  return Error(node,
+               absl::StrCat("\"+\" joins two lists, two strings or two numbers, got ",
+                            yaml::TypeName(left.type()), " and ", yaml::TypeName(right.type())));
+}
+
+std::optional<ExpressionError> Evaluator::Operands(const ExpressionNode& node, Value& left,
+                                                   Value& right) {
+  Evaluated first = Evaluate(*node.children[0]);
+  if (!first.ok()) return first.error();
+  Evaluated second = Evaluate(*node.children[1]);
+  if (!second.ok()) return second.error();
+  if (ContainsSecret(first.value()) || ContainsSecret(second.value())) {
+    return Error(node, "a secret cannot be compared: its value is not known here");
+  }
+  left = std::move(first.value());
+  right = std::move(second.value());
+  return std::nullopt;
+}
+
+Evaluated Evaluator::EvaluateEquality(const ExpressionNode& node) {
+  Value left, right;
+  if (std::optional<ExpressionError> error = Operands(node, left, right)) return *error;
+  return Value::Bool((left == right) == (node.kind == Kind::kEqual), Here());
+}
+
+Evaluated Evaluator::EvaluateOrder(const ExpressionNode& node) {
+  Value left, right;
+  if (std::optional<ExpressionError> error = Operands(node, left, right)) return *error;
+  const std::optional<double> a = Number(left), b = Number(right);
+  int order = 0;
+  if (left.type() == Type::kInt && right.type() == Type::kInt) {
+    order = left.int_value() < right.int_value() ? -1 : left.int_value() > right.int_value();
+  } else if (a && b) {
+    order = *a < *b ? -1 : *a > *b;
+  } else if (left.is_string() && right.is_string()) {
+    order = left.text().compare(right.text());
+  } else {
+    return Error(node, absl::StrCat("cannot order ", yaml::TypeName(left.type()), " and ",
+                                    yaml::TypeName(right.type())));
+  }
+  const bool holds = node.kind == Kind::kLess        ? order < 0
+                     : node.kind == Kind::kLessEqual ? order <= 0
+                     : node.kind == Kind::kGreater   ? order > 0
+                                                     : order >= 0;
+  return Value::Bool(holds, Here());
+}
+
+Evaluated Evaluator::EvaluateMembership(const ExpressionNode& node) {
+  Value left, right;
+  if (std::optional<ExpressionError> error = Operands(node, left, right)) return *error;
+  bool found = false;
+  if (right.is_list()) {
+    for (const Value& item : right.list()) found = found || item == left;
+  } else if (right.is_map() && left.is_string()) {
+    found = right.Find(left.text()) != nullptr;
+  } else if (right.is_string() && left.is_string()) {
+    found = right.text().find(left.text()) != std::string::npos;
+  } else {
+    return Error(node,
+                 absl::StrCat("\"in\" looks into a list, a map or a string, got ",
+                              yaml::TypeName(left.type()), " in ", yaml::TypeName(right.type())));
+  }
+  return Value::Bool(found == (node.kind == Kind::kIn), Here());
+}
 
 bool WithinBounds(const yaml::Value& value) {
   size_t left = kMaxValueNodes;

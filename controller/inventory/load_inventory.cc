@@ -56,10 +56,10 @@ class Loader {
 
   // One -i.
   void ReadSource(const std::string& source) {
-    if (source.find(',') != std::string::npos) return ReadNames(source);
     std::error_code error;
     const fs::file_status status = fs::status(source, error);
     if (!fs::exists(status)) {
+      if (source.find(',') != std::string::npos) return ReadNames(source);
       diagnostics_.Error({}, absl::StrCat("inventory ", source, ": no such file or directory"));
       if (input_missing_ != nullptr) *input_missing_ = true;
       return;

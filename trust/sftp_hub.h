@@ -1,5 +1,6 @@
 // The hub over SFTP. Publishing is: temporary name ".<name>.<random>.part" (O_EXCL), pipelined writes, fsync on the server (OpenSSH's extension; other servers
-// have none), plain rename, which by the draft never replaces a file.
+// have none), plain rename, which by the draft never replaces a file. Version 3 has no word for a full disk; it is known by the server's free space (statvfs),
+// and where the server does not tell that, a failed write is Internal.
 #pragma once
 
 #include <functional>

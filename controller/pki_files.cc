@@ -270,7 +270,7 @@ absl::StatusOr<PkiSummary> PkiShow(const std::string& file) {
     if (!identity.ok()) return In(file, identity.status());
     return Summarise(file, *identity);
   }
-  const bool der = absl::StartsWith(content.bytes, "\x30");
+  const bool der = absl::StartsWith(content.bytes, "\x30\x82");  // as all of over 255 bytes
   const absl::StatusOr<Certificate> certificate =
       der ? Certificate::FromDer(content.bytes) : Certificate::FromPem(content.bytes);
   if (!certificate.ok()) return In(file, certificate.status());

@@ -463,7 +463,9 @@ absl::StatusOr<std::vector<BundleEntry>> ReadBundle(absl::string_view bytes,
                                                    " bytes, more than the ", kMaxBundleBytes,
                                                    " that are read"));
   }
-  if (bytes[0] == '\x30') {
+  // Long form lengths only: what is read here has more than 127 bytes, and "0" may also begin a
+  // text.
+  if (bytes.size() > 1 && bytes[0] == '\x30' && (bytes[1] & 0x80) != 0) {
     switch (FirstInnerTag(bytes)) {
       case 0x02:
         return Pkcs12Reader(password).Read(bytes);

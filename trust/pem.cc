@@ -28,13 +28,14 @@ absl::StatusOr<std::vector<PemBlock>> ReadPemBlocks(absl::string_view text) {
   std::string base64;
   bool inside = false;
   size_t number = 0;
+  absl::ConsumePrefix(&text, "\xef\xbb\xbf");  // a byte order mark must not hide the first block
   const auto broken = [&](absl::string_view why) {
     return absl::InvalidArgumentError(
         absl::StrCat("PEM block ", blocks.size() + 1, " (line ", block.line, ") ", why));
   };
   for (absl::string_view raw : absl::StrSplit(text, '\n')) {
     ++number;
-    const absl::string_view line = absl::StripTrailingAsciiWhitespace(raw);
+    const absl::string_view line = absl::StripAsciiWhitespace(raw);  // pasted text is indented
     if (!inside) {
       if (!absl::StartsWith(line, "-----BEGIN")) {
         absl::StrAppend(&block.preamble, line, "\n");

@@ -289,6 +289,8 @@ TEST_F(PkiFilesTest, ShowTellsWhatAFileIs) {
                 "request      ", Path("node/dst-pub.csr"),
                 "\nidentity     trustline://example.test/agent/dst-pub\nDNS names    dst-pub\n"));
   EXPECT_EQ(PkiShow(Path("ca/ca.crt"))->what, PkiSummary::What::kAuthority);
+  Write("ca.der", Certificate::FromPem(Read("ca/ca.crt"))->der());
+  EXPECT_EQ(PkiShow(Path("ca.der"))->sha256_hex, PkiShow(Path("ca/ca.crt"))->sha256_hex);
 }
 
 TEST_F(PkiFilesTest, ShowRefusesKeysAndOtherThings) {

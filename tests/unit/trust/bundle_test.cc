@@ -163,6 +163,11 @@ TEST(Bundle, PemKeepsItsOrderAndNames) {
              {{entries[1].certificate, "second"}, {entries[0].certificate, ""}});
 }
 
+TEST(Bundle, TextBeforePemMayBeginWithADigit) {
+  const Certificate certificate = TestPki::UnitCertificate("x");
+  ExpectSame(ReadBundle("00 exported today\n" + certificate.ToPem(), ""), {{certificate, ""}});
+}
+
 TEST(Bundle, NameWithALineEndCannotForgeABlock) {
   const Certificate certificate = TestPki::UnitCertificate("x");
   const auto read =

@@ -213,6 +213,15 @@ TEST(Pem, TextAroundTheBlockAndWindowsLineEndsDoNotMatter) {
   EXPECT_EQ(*read, certificate);
 }
 
+TEST(Pem, IndentationAndAByteOrderMarkHideNoBlock) {
+  const std::string pem = TestPki::UnitCertificate("x").ToPem();
+  std::string indented;
+  for (char c : pem) indented += c == '\n' ? "\n    " : std::string(1, c);
+  const auto read = Certificate::AllFromPem("\xef\xbb\xbf" + pem + "    " + indented);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->size(), 2u);
+}
+
 TEST(Pem, NoneOrSeveralCertificatesAreRefusedWhereOneIsExpected) {
   const std::string pem = TestPki::UnitCertificate("x").ToPem();
   EXPECT_EQ(Certificate::FromPem("nothing").status().message(),

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "agent/converger_impl.h"
 #include "agent/hold.h"
+#include "agent/staged_name.h"
 #include "trust/envelope.h"
 #include "trust/status_macros.h"
 
@@ -90,10 +91,19 @@ absl::StatusOr<std::vector<std::string>> Converger::Impl::Recover() {
   absl::MutexLock lock(&writing_);
   std::vector<std::string> lines;
   TL_RETURN_IF_ERROR(journal_.Settle(lines));
-  int strays = 0;
-  for (const char* directory : {"", "generations", "documents"}) {
-    TL_ASSIGN_OR_RETURN(const int swept, state_.Sweep(directory));
-    strays += swept;
+  TL_ASSIGN_OR_RETURN(int strays, state_.Sweep());
+  // What effects write beside a transaction's own files: kinds' records (below the state
+  // directory), and the merged files of stores.
+  for (const auto& [store, file] : host_.layout.merged_files) {
+    const absl::StatusOr<std::vector<std::string>> names = host_.files.List(DirectoryOf(file));
+    if (absl::IsNotFound(names.status())) continue;
+    TL_RETURN_IF_ERROR(names.status());
+    for (const std::string& name : *names) {
+      if (!IsStagedName(name, NameOf(file))) continue;
+      TL_RETURN_IF_ERROR(host_.files.Remove(absl::StrCat(DirectoryOf(file), "/", name)));
+      TL_RETURN_IF_ERROR(host_.files.SyncDirectory(DirectoryOf(file)));
+      ++strays;
+    }
   }
   TL_ASSIGN_OR_RETURN(const int orphans, generations_.RemoveOrphans());
   if (strays + orphans > 0) {

@@ -77,18 +77,26 @@ absl::StatusOr<std::vector<std::string>> StateFiles::List(const std::string& dir
   return kept;
 }
 
-absl::StatusOr<int> StateFiles::Sweep(const std::string& directory) {
-  const absl::StatusOr<std::vector<std::string>> names = files_.List(Path(directory));
-  if (absl::IsNotFound(names.status())) return 0;
+absl::StatusOr<int> StateFiles::SweepBelow(const std::string& directory) {
+  const absl::StatusOr<std::vector<std::string>> names = files_.List(directory);
+  // Not there, or not a directory.
+  if (absl::IsNotFound(names.status()) || absl::IsFailedPrecondition(names.status())) return 0;
   TL_RETURN_IF_ERROR(names.status());
-  int swept = 0;
+  int swept = 0, below = 0;
   for (const std::string& name : *names) {
-    if (!IsStagedName(name)) continue;
-    TL_RETURN_IF_ERROR(files_.Remove(absl::StrCat(Path(directory), "/", name)));
-    ++swept;
+    const std::string path = absl::StrCat(directory, "/", name);
+    if (IsStagedName(name)) {
+      TL_RETURN_IF_ERROR(files_.Remove(path));
+      ++swept;
+    } else {
+      TL_ASSIGN_OR_RETURN(const int more, SweepBelow(path));
+      below += more;
+    }
   }
-  if (swept > 0) TL_RETURN_IF_ERROR(files_.SyncDirectory(Path(directory)));
-  return swept;
+  if (swept > 0) TL_RETURN_IF_ERROR(files_.SyncDirectory(directory));
+  return swept + below;
 }
+
+absl::StatusOr<int> StateFiles::Sweep() { return SweepBelow(directory_); }
 
 }  // namespace trustline::agent

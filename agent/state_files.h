@@ -29,12 +29,15 @@ class StateFiles {
   // Names in a directory (empty: the state directory itself) without what waits to be renamed;
   // empty when the directory is absent.
   absl::StatusOr<std::vector<std::string>> List(const std::string& directory) const;
-  // Removes what a crash left waiting in `directory`. Returns how many.
-  absl::StatusOr<int> Sweep(const std::string& directory);
+  // Removes what a crash left waiting anywhere below the state directory, kinds' own records
+  // included. Returns how many.
+  absl::StatusOr<int> Sweep();
 
   std::string Path(const std::string& path) const;
 
  private:
+  absl::StatusOr<int> SweepBelow(const std::string& directory);
+
   Files& files_;
   std::string directory_;
 };

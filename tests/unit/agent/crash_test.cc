@@ -312,6 +312,21 @@ TEST_F(CrashTest, StartOnAQuietNodeWritesNothing) {
   EXPECT_EQ(node->host.calls.count(), 0u);
 }
 
+TEST_F(CrashTest, WhatEffectsLeftHalfWrittenIsSweptAtTheNextStart) {
+  auto node = Node();
+  node->host.layout.merged_files["u-trust"] = "/etc/merged/u.pem";
+  for (const char* target : {"/etc/merged/u.pem", "/var/lib/trustline/kinds/service/tvs.loaded",
+                             "/var/lib/trustline/hold"}) {
+    node->host.files.Put(StagedPath(target, 1), "half");
+  }
+  // Somebody else's file of the same form stays.
+  node->host.files.Put("/etc/merged/.other.0000000000000001.staged", "theirs");
+  ASSERT_EQ(node->Restart()->size(), 1u);
+  EXPECT_EQ(node->host.files.Snapshot().count("/etc/merged/.other.0000000000000001.staged"), 1u);
+  node->host.files.Erase("/etc/merged/.other.0000000000000001.staged");
+  ExpectNoStrays(*node, "after the start");
+}
+
 TEST_F(CrashTest, DamagedJournalIsReportedNotBelieved) {
   auto node = Node();
   node->host.files.Put("/var/lib/trustline/journal", "trustline-state-v1 garbage");

@@ -24,18 +24,33 @@ using Type = KeaValue::Type;
 constexpr std::array<absl::string_view, 8> kCollections = {
     "option-data",  "option-def", "subnet4",        "shared-networks",
     "reservations", "pools",      "client-classes", "hooks-libraries"};
-// Names of the file that Kea does not repeat under that name: a comment becomes part of the user
-// context, the reservation mode becomes three settings.
-constexpr std::array<absl::string_view, 2> kNotRepeated = {"comment", "reservation-mode"};
+// Names of the file that config-get does not repeat, or not there: a comment becomes part of the
+// user context, the reservation mode becomes three settings, old names inside dhcp-ddns become
+// ddns-... of the server, and the limits of a log are shown only where it is a file.
+constexpr std::array<absl::string_view, 12> kNotRepeated = {"comment",
+                                                            "reservation-mode",
+                                                            "maxsize",
+                                                            "maxver",
+                                                            "compatibility",
+                                                            "generated-prefix",
+                                                            "qualifying-suffix",
+                                                            "override-no-update",
+                                                            "override-client-update",
+                                                            "replace-client-name",
+                                                            "hostname-char-set",
+                                                            "hostname-char-replacement"};
 constexpr std::array<absl::string_view, 5> kIdentifiers = {"hw-address", "duid", "client-id",
                                                            "circuit-id", "flex-id"};
+// Defaults that config-get leaves out although they are not "nothing".
+constexpr std::array<std::pair<absl::string_view, absl::string_view>, 2> kSilentDefaults = {
+    {{"outbound-interface", "same-as-inbound"}, {"dhcp-socket-type", "raw"}}};
 // Lists whose order Kea does not keep.
 constexpr std::array<absl::string_view, 3> kUnordered = {"interfaces", "ip-addresses",
                                                          "client-classes"};
 
-template <typename List>
-bool In(const List& list, absl::string_view name) {
-  return absl::c_find(list, name) != list.end();
+template <typename List, typename Item>
+bool In(const List& list, const Item& item) {
+  return absl::c_find(list, item) != list.end();
 }
 
 bool IsSecret(absl::string_view name) {
@@ -129,6 +144,10 @@ class Comparison {
       const KeaValue* other = running.Find(member.key);
       if (other == nullptr) {
         if (In(kNotRepeated, member.key) || IsNothing(member.value)) continue;
+        if (In(kSilentDefaults,
+               std::pair<absl::string_view, absl::string_view>(member.key, member.value.text))) {
+          continue;
+        }
         if (member.key == "ip-address" && Relays(member.value, running)) continue;
         return absl::StrCat(here, ": the file says ", Shown(member.key, member.value),
                             ", the server has nothing");

@@ -9,6 +9,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/strip.h"
 #include "trust/status_macros.h"
 
 namespace trustline::agent {
@@ -96,7 +97,8 @@ class Parser {
     } else if (first == '"') {
       value.type = KeaValue::Type::kString;
       TL_ASSIGN_OR_RETURN(value.text, String());
-    } else if (first == '-' || absl::ascii_isdigit(static_cast<unsigned char>(first))) {
+    } else if (first == '-' || first == '+' || first == '.' ||
+               absl::ascii_isdigit(static_cast<unsigned char>(first))) {
       value.type = KeaValue::Type::kNumber;
       while (!AtEnd() && (absl::ascii_isalnum(static_cast<unsigned char>(Peek())) ||
                           Peek() == '.' || Peek() == '+' || Peek() == '-')) {
@@ -234,6 +236,19 @@ class Parser {
   size_t at_ = 0;
 };
 
+// Kea takes ".5", "5." and "+5", other readers of JSON do not.
+std::string StrictNumber(absl::string_view text) {
+  std::string out(absl::ConsumePrefix(&text, "-") ? "-" : "");
+  (void)absl::ConsumePrefix(&text, "+");
+  if (absl::StartsWith(text, ".")) out.push_back('0');
+  const size_t dot = text.find('.');
+  if (dot == absl::string_view::npos) return absl::StrCat(out, text);
+  const absl::string_view fraction = text.substr(dot + 1);
+  const bool empty =
+      fraction.empty() || !absl::ascii_isdigit(static_cast<unsigned char>(fraction.front()));
+  return absl::StrCat(out, text.substr(0, dot + 1), empty ? "0" : "", fraction);
+}
+
 void WriteStrict(const KeaValue& value, std::string& out) {
   switch (value.type) {
     case KeaValue::Type::kNull:
@@ -243,7 +258,7 @@ void WriteStrict(const KeaValue& value, std::string& out) {
       absl::StrAppend(&out, value.boolean ? "true" : "false");
       break;
     case KeaValue::Type::kNumber:
-      absl::StrAppend(&out, value.text);
+      absl::StrAppend(&out, StrictNumber(value.text));
       break;
     case KeaValue::Type::kString:
       absl::StrAppend(&out, QuoteJson(value.text));

@@ -75,6 +75,21 @@ std::string Difference(const std::string& from = "", const std::string& to = "",
 
 TEST(KeaCompareTest, DefaultsOrderAndSpellingAreNoDifference) { EXPECT_EQ(Difference(), "none"); }
 
+TEST(KeaCompareTest, WhatConfigGetLeavesOutIsNoDifference) {
+  EXPECT_EQ(
+      Difference("\"valid-lifetime\": 4000,",
+                 R"("valid-lifetime": 4e3, "compatibility": { "lenient-option-parsing": true },
+                          "reservation-mode-note": "", "user-context": { "comment": "main" },)"),
+      "none");
+  EXPECT_EQ(Difference("[ \"eth1\", \"eth0\" ]",
+                       R"([ "eth1", "eth0" ], "outbound-interface": "same-as-inbound")"),
+            "none");
+  EXPECT_EQ(Difference("[ \"eth1\", \"eth0\" ]",
+                       R"([ "eth1", "eth0" ], "outbound-interface": "use-routing")"),
+            "interfaces-config/outbound-interface: the file says \"use-routing\", the server has "
+            "nothing");
+}
+
 TEST(KeaCompareTest, AChangedValueIsNamedWithItsPath) {
   EXPECT_EQ(Difference("10.10.0.11,10.10.0.12", "10.20.0.11"),
             "option-data/150/data: the file says \"10.20.0.11\", the server has "

@@ -23,6 +23,14 @@ TEST(KeaJsonTest, CommentsAndExtraCommasAreKeasDialect) {
             R"({"a":[1,2.5e1,-3],"b":{"c":true,"d":null},"e":"x # not a comment"})");
 }
 
+TEST(KeaJsonTest, KeasNumbersAreWrittenAsJsonHasThem) {
+  const absl::StatusOr<KeaValue> value = ParseKeaJson("[ .5, -.5, 5., +7, 5.e2, 12, 0.25 ]");
+  ASSERT_TRUE(value.ok()) << value.status();
+  EXPECT_EQ(ToStrictJson(*value), "[0.5,-0.5,5.0,7,5.0e2,12,0.25]");
+  EXPECT_FALSE(ParseKeaJson("[ . ]").ok());
+  EXPECT_FALSE(ParseKeaJson("[ - ]").ok());
+}
+
 TEST(KeaJsonTest, EveryValueKnowsWhereItStands) {
   const std::string text = "{ \"a\" : [ \"x\\\"y\", 12 ] }";
   const absl::StatusOr<KeaValue> value = ParseKeaJson(text);

@@ -51,7 +51,7 @@ class CertificateStore {
   // The key beside an own certificate. NotFound where there is none.
   virtual absl::StatusOr<PrivateKey> KeyOf(const StoredEntry& entry) const = 0;
 
-  // All three: adding what is already there, or removing what is not, changes nothing.
+  // All three: adding what is already there, or removing what is not, changes nothing on disk.
   virtual absl::Status Add(const std::string& store, const Certificate& certificate, TransactionBuilder& transaction) const = 0;
   // Certificate and key together, in one transaction. InvalidArgument when they do not belong together.
   virtual absl::Status AddIdentity(const std::string& unit, const Certificate& certificate, const PrivateKey& key, TransactionBuilder& transaction) const = 0;
@@ -61,8 +61,7 @@ class CertificateStore {
   // The fact about the file that repeats all certificates of the store: what it should be, and what it is. Nothing where the node keeps no such file.
   virtual std::optional<v1::MergedStoreFile> DesiredMergedFile(const std::string& store) const = 0;
   virtual absl::StatusOr<std::optional<v1::MergedStoreFile>> PresentMergedFile(const std::string& store) const = 0;
-  // Adds an effect that rewrites that file after the transaction's files are in place. Does nothing where there is no such file. The kind must pass
-  // what its Undo gets to UndoEffect.
+  // Writes that file as the store will be when the transaction commits; call it after all that is added and removed. Does nothing where there is no such file.
   virtual absl::Status RefreshMergedFile(const std::string& store, TransactionBuilder& transaction) const = 0;
 };
 

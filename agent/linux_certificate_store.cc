@@ -5,11 +5,9 @@
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
-#include "agent/file_replacement.h"
 #include "trust/status_macros.h"
 
 namespace trustline::agent {
@@ -59,11 +57,20 @@ std::string Rendered(std::vector<Certificate> certificates) {
   return text;
 }
 
-// What undoing needs to know: the merged file was what the store held; it was not there; or its
-// bytes.
-constexpr absl::string_view kWasDerived = "merged-derived ";
-constexpr absl::string_view kWasAbsent = "merged-absent ";
-constexpr absl::string_view kHeldBytes = "merged-bytes ";
+// The files as they will be when a transaction commits.
+class UpcomingFiles final : public FileView {
+ public:
+  explicit UpcomingFiles(const TransactionBuilder& transaction) : transaction_(transaction) {}
+  absl::StatusOr<FileImage> Read(const std::string& path) const override {
+    return transaction_.Upcoming(path);
+  }
+  absl::StatusOr<std::vector<std::string>> List(const std::string& directory) const override {
+    return transaction_.UpcomingList(directory);
+  }
+
+ private:
+  const TransactionBuilder& transaction_;
+};
 
 }  // namespace
 
@@ -134,11 +141,13 @@ absl::StatusOr<StoreContents> LinuxCertificateStore::List(const std::string& sto
     // that nobody can read deserves a word. A merged file may lie among them.
     if (!own) {
       const absl::StatusOr<FileImage> image = files_->Read(path);
-      const absl::Status readable =
-          image.ok() ? Certificate::AllFromPem(image->bytes).status() : image.status();
-      if (!readable.ok() && !absl::IsNotFound(readable)) {
+      const absl::StatusOr<std::vector<Certificate>> inside =
+          image.ok() ? Certificate::AllFromPem(image->bytes) : image.status();
+      if (!inside.ok() && !absl::IsNotFound(inside.status())) {
         contents.warnings.push_back(
-            absl::StrCat(path, ": left alone, but is no certificate: ", readable.message()));
+            absl::StrCat(path, ": left alone, but cannot be read: ", inside.status().message()));
+      } else if (inside.ok() && inside->empty()) {
+        contents.warnings.push_back(absl::StrCat(path, ": left alone, but holds no certificate"));
       }
       continue;
     }
@@ -211,11 +220,11 @@ FileImage LinuxCertificateStore::Image(std::string bytes, uint32_t mode) const {
 absl::Status LinuxCertificateStore::Add(const std::string& store, const Certificate& certificate,
                                         TransactionBuilder& transaction) const {
   TL_ASSIGN_OR_RETURN(const std::string path, PathOf(store, certificate));
-  // Another resource of the stage may want the same certificate here.
+  // What is there, or what another resource of the stage puts there, stays as it is.
   const absl::StatusOr<FileImage> upcoming = transaction.Upcoming(path);
   if (upcoming.ok()) {
     const absl::StatusOr<Certificate> there = Certificate::FromPem(upcoming->bytes);
-    if (there.ok() && *there == certificate) return absl::OkStatus();
+    if (there.ok() && *there == certificate) return transaction.WriteFile(path, *upcoming);
   } else if (!absl::IsNotFound(upcoming.status())) {
     return upcoming.status();
   }
@@ -239,9 +248,8 @@ absl::Status LinuxCertificateStore::Remove(const std::string& store, const Certi
                                            TransactionBuilder& transaction) const {
   TL_ASSIGN_OR_RETURN(const std::string path, PathOf(store, certificate));
   for (const std::string& file : {path, KeyPath(path)}) {
-    const absl::StatusOr<FileImage> upcoming = transaction.Upcoming(file);
-    if (absl::IsNotFound(upcoming.status())) continue;
-    TL_RETURN_IF_ERROR(upcoming.status());
+    const absl::Status upcoming = transaction.Upcoming(file).status();
+    if (!upcoming.ok() && !absl::IsNotFound(upcoming)) return upcoming;
     TL_RETURN_IF_ERROR(transaction.RemoveFile(file));
   }
   return absl::OkStatus();
@@ -278,64 +286,15 @@ absl::StatusOr<std::optional<v1::MergedStoreFile>> LinuxCertificateStore::Presen
 
 absl::Status LinuxCertificateStore::RefreshMergedFile(const std::string& store,
                                                       TransactionBuilder& transaction) const {
-  TL_ASSIGN_OR_RETURN(const std::optional<v1::MergedStoreFile> fact, PresentMergedFile(store));
+  const std::optional<v1::MergedStoreFile> fact = DesiredMergedFile(store);
   if (!fact) return absl::OkStatus();
-  TL_ASSIGN_OR_RETURN(const std::optional<FileImage> image, ReadIfThere(fact->file()));
-  std::string undo;
-  if (!image) {
-    undo = absl::StrCat(kWasAbsent, store);
-  } else if (fact->complete()) {
-    undo = absl::StrCat(kWasDerived, store);
-  } else {
-    undo = absl::StrCat(kHeldBytes, store, " ", absl::Base64Escape(image->bytes));
-  }
-  transaction.AddEffect(absl::StrCat("merge ", store, " into ", fact->file()), std::move(undo),
-                        [store](const Host& host, Hubs&) { return RewriteMerged(store, host); });
-  return absl::OkStatus();
-}
-
-absl::Status LinuxCertificateStore::RewriteMerged(const std::string& store, const Host& host) {
-  TL_ASSIGN_OR_RETURN(const LinuxCertificateStore certificates, Open(host.files, host.layout));
-  const std::optional<v1::MergedStoreFile> fact = certificates.DesiredMergedFile(store);
-  if (!fact) return absl::OkStatus();
-  TL_ASSIGN_OR_RETURN(std::string text, certificates.MergedText(store));
-  TL_ASSIGN_OR_RETURN(std::optional<FileImage> image, certificates.ReadIfThere(fact->file()));
-  if (image && image->bytes == text) return absl::OkStatus();
-  if (!image) image = certificates.Image("", 0644);
+  const UpcomingFiles upcoming(transaction);
+  const LinuxCertificateStore after(upcoming, *layout_);
+  TL_ASSIGN_OR_RETURN(std::string text, after.MergedText(store));
+  TL_ASSIGN_OR_RETURN(std::optional<FileImage> image, after.ReadIfThere(fact->file()));
+  if (!image) image = Image("", 0644);
   image->bytes = std::move(text);
-  return ReplaceFile(host.files, fact->file(), *image);
-}
-
-absl::Status LinuxCertificateStore::UndoEffect(const std::string& undo_argument, const Host& host) {
-  absl::string_view rest = undo_argument;
-  if (rest.empty()) return absl::OkStatus();
-  if (absl::ConsumePrefix(&rest, kWasDerived)) return RewriteMerged(std::string(rest), host);
-  const auto file_of = [&](absl::string_view store) -> absl::StatusOr<std::string> {
-    const auto merged = host.layout.merged_files.find(std::string(store));
-    if (merged != host.layout.merged_files.end()) return merged->second;
-    return absl::FailedPreconditionError(
-        absl::StrCat("agent.yaml names no merged file for ", store, " any more"));
-  };
-  if (absl::ConsumePrefix(&rest, kWasAbsent)) {
-    TL_ASSIGN_OR_RETURN(const std::string path, file_of(rest));
-    return RemoveFileDurably(host.files, path);
-  }
-  if (absl::ConsumePrefix(&rest, kHeldBytes)) {
-    const std::pair<absl::string_view, absl::string_view> parts =
-        absl::StrSplit(rest, absl::MaxSplits(' ', 1));
-    std::string bytes;
-    if (!absl::Base64Unescape(parts.second, &bytes)) {
-      return absl::DataLossError("the record of a merged file's former bytes cannot be read");
-    }
-    TL_ASSIGN_OR_RETURN(const std::string path, file_of(parts.first));
-    TL_ASSIGN_OR_RETURN(const LinuxCertificateStore certificates, Open(host.files, host.layout));
-    TL_ASSIGN_OR_RETURN(std::optional<FileImage> image, certificates.ReadIfThere(path));
-    if (image && image->bytes == bytes) return absl::OkStatus();
-    if (!image) image = certificates.Image("", 0644);
-    image->bytes = std::move(bytes);
-    return ReplaceFile(host.files, path, *image);
-  }
-  return absl::InvalidArgumentError("the record of a certificate store's effect cannot be read");
+  return transaction.WriteFile(fact->file(), *std::move(image));
 }
 
 }  // namespace trustline::agent

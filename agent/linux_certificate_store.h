@@ -30,10 +30,6 @@ class LinuxCertificateStore : public CertificateStore {
   absl::StatusOr<std::optional<v1::MergedStoreFile>> PresentMergedFile(const std::string& store) const override;
   absl::Status RefreshMergedFile(const std::string& store, TransactionBuilder& transaction) const override;
 
-  // Takes RefreshMergedFile's effect back after the store's own files were restored: the merged file is derived again, or gets back the bytes or the
-  // absence it had where it was not what the store held. Safe when the effect never happened.
-  static absl::Status UndoEffect(const std::string& undo_argument, const Host& host);
-
  private:
   LinuxCertificateStore(const FileView& files, const Layout& layout) : files_(&files), layout_(&layout) {}
 
@@ -43,7 +39,6 @@ class LinuxCertificateStore : public CertificateStore {
   absl::StatusOr<std::string> MergedText(const std::string& store) const;
   // Bytes of a file, nothing when it is absent.
   absl::StatusOr<std::optional<FileImage>> ReadIfThere(const std::string& path) const;
-  static absl::Status RewriteMerged(const std::string& store, const Host& host);
 
   const FileView* files_;
   const Layout* layout_;

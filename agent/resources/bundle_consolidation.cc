@@ -162,7 +162,6 @@ absl::StatusOr<Resolved> BundleConsolidationKind::Resolve(const PlanContext& con
   std::optional<Resolved> refused;
   const std::vector<ExpectedExport> expected = ExpectedOrRefused(context, spec, refused);
   if (refused) return *std::move(refused);
-  if (std::optional<Resolved> pending = PendingForSecrets(context)) return *std::move(pending);
   TL_ASSIGN_OR_RETURN(HubReader* const hub, context.hubs.Reader(spec.hub));
   TL_ASSIGN_OR_RETURN(Gathered gathered, Gather(context, spec, expected, *hub));
   Resolved resolved;

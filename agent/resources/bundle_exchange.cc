@@ -2,7 +2,6 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "protos/generic/kinds.h"
 
 namespace trustline::agent {
 
@@ -15,24 +14,6 @@ Resolved Refused(std::string reason) {
   resolved.verdict = v1::OUTCOME_REFUSED;
   resolved.reasons.push_back(std::move(reason));
   return resolved;
-}
-
-Resolved Pending(std::vector<std::string> reasons) {
-  Resolved resolved;
-  resolved.verdict = v1::OUTCOME_PENDING;
-  resolved.reasons = std::move(reasons);
-  return resolved;
-}
-
-std::optional<Resolved> PendingForSecrets(const PlanContext& context) {
-  std::vector<std::string> reasons;
-  for (const std::string& name : SecretNames(SpecOf(context.resource))) {
-    if (context.secrets.by_name().count(name) == 0) {
-      reasons.push_back(absl::StrCat("secret ", name, " not held"));
-    }
-  }
-  if (reasons.empty()) return std::nullopt;
-  return Pending(std::move(reasons));
 }
 
 absl::string_view PasswordOf(const PlanContext& context, const v1::SecretRef& reference) {

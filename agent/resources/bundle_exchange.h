@@ -34,12 +34,8 @@ ExchangeSpec ExchangeSpecOf(const Spec& spec) {
 }
 
 Resolved Refused(std::string reason);
-Resolved Pending(std::vector<std::string> reasons);
 
-// PENDING "secret NAME not held" when a secret of the resource is missing; nothing when all are here.
-std::optional<Resolved> PendingForSecrets(const PlanContext& context);
-
-// The bundles' password; empty where the playbook names none. Lives as long as the context's secrets.
+// The bundles' password; empty where the playbook names none. (A named one that is not held never gets this far.) Lives as long as the context's secrets.
 absl::string_view PasswordOf(const PlanContext& context, const v1::SecretRef& reference);
 
 ExchangeTrust TrustOf(const PlanContext& context, const std::string& exchange);

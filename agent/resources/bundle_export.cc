@@ -79,7 +79,6 @@ absl::StatusOr<Resolved> BundleExportKind::Resolve(const PlanContext& context) c
   std::optional<Resolved> refused;
   const std::vector<ExpectedExport> own = OwnExports(context, spec, refused);
   if (refused) return *std::move(refused);
-  if (std::optional<Resolved> pending = PendingForSecrets(context)) return *std::move(pending);
 
   Resolved resolved;
   auto desired = std::make_unique<v1::BundleExportState>();

@@ -245,7 +245,6 @@ absl::StatusOr<Resolved> BundleImportKind::Resolve(const PlanContext& context) c
   std::optional<Resolved> refused;
   const std::vector<ExpectedExport> expected = ExpectedOrRefused(context, spec, refused);
   if (refused) return *std::move(refused);
-  if (std::optional<Resolved> pending = PendingForSecrets(context)) return *std::move(pending);
 
   Resolved resolved;
   TL_ASSIGN_OR_RETURN(const Wanted wanted, FindWanted(context, spec, expected, resolved));
@@ -389,10 +388,6 @@ absl::Status BundleImportKind::Stage(const PlanContext& context,
     TL_RETURN_IF_ERROR(certificates.RefreshMergedFile(store, transaction));
   }
   return absl::OkStatus();
-}
-
-absl::Status BundleImportKind::Undo(const std::string& undo_argument, const Host& host) const {
-  return LinuxCertificateStore::UndoEffect(undo_argument, host);
 }
 
 std::string BundleImportKind::Describe(const v1::Change& change,

@@ -19,7 +19,6 @@ class BundleImportKind : public ResourceKind {
   absl::StatusOr<Observed> Observe(const PlanContext& context, const google::protobuf::Message& desired) const override;
   absl::Status Stage(const PlanContext& context, const google::protobuf::Message& desired, const google::protobuf::Message& present,
                      TransactionBuilder& transaction) const override;
-  absl::Status Undo(const std::string& undo_argument, const Host& host) const override;
   std::string Describe(const v1::Change& change, const google::protobuf::Message& desired, const google::protobuf::Message& present) const override;
 };
 

@@ -404,10 +404,6 @@ absl::Status CertificateKind::Stage(const PlanContext& context,
   return store.RefreshMergedFile(spec.unit(), transaction);
 }
 
-absl::Status CertificateKind::Undo(const std::string& undo_argument, const Host& host) const {
-  return LinuxCertificateStore::UndoEffect(undo_argument, host);
-}
-
 std::string CertificateKind::Describe(const v1::Change& change,
                                       const google::protobuf::Message& desired_message,
                                       const google::protobuf::Message& present) const {

@@ -7,7 +7,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "agent/file_replacement.h"
 #include "trust/sha256.h"
 #include "trust/status_macros.h"
 
@@ -37,13 +36,6 @@ absl::StatusOr<std::string> ReadRecord(const FileView& files, const std::string&
   if (absl::IsNotFound(image.status())) return std::string();
   TL_RETURN_IF_ERROR(image.status());
   return std::string(absl::StripAsciiWhitespace(image->bytes));
-}
-
-absl::Status WriteRecord(Files& files, const std::string& path, const std::string& loaded) {
-  FileImage image;
-  image.mode = 0600;
-  image.bytes = absl::StrCat(loaded, "\n");
-  return ReplaceFile(files, path, image);
 }
 
 absl::Status CheckRunning(const Host& host, const std::string& name) {
@@ -153,41 +145,40 @@ absl::Status ServiceKind::Stage(const PlanContext& context,
     action = Spec(context).state() == v1::SERVICE_CONDITION_RELOADED ? Action::kReload
                                                                      : Action::kRestart;
   }
+  // The record and the files it speaks of are one transaction: it stays only when the service came
+  // up with them, and goes back with them otherwise. The service must then load the old ones.
   const std::string record = RecordPath(context);
-  // Started for the sake of running: taking that back is not this kind's business. Otherwise the
-  // service must load the files that were put back.
   std::string undo;
   if (loads) {
-    undo = absl::StrCat(action == Action::kReload ? "reload" : "restart", "\n", name, "\n", record,
-                        "\n", present.loaded());
+    FileImage image;
+    image.mode = 0600;
+    image.bytes = absl::StrCat(desired.loaded(), "\n");
+    TL_RETURN_IF_ERROR(transaction.WriteFile(record, std::move(image)));
+    undo = absl::StrCat(action == Action::kReload ? "reload" : "restart", "\n", name, "\n", record);
   }
   const char* const words = action == Action::kStart     ? "start "
                             : action == Action::kRestart ? "restart "
                                                          : "reload ";
-  transaction.AddEffect(absl::StrCat(words, name), std::move(undo),
-                        [name, action, loads, record, loaded = desired.loaded()](
-                            const Host& host, Hubs&) -> absl::Status {
-                          TL_RETURN_IF_ERROR(Act(host, name, action));
-                          if (!loads) return absl::OkStatus();
-                          return WriteRecord(host.files, record, loaded);
-                        });
+  transaction.AddEffect(
+      absl::StrCat(words, name), std::move(undo),
+      [name, action](const Host& host, Hubs&) { return Act(host, name, action); });
   return absl::OkStatus();
 }
 
 absl::Status ServiceKind::Undo(const std::string& undo_argument, const Host& host) const {
-  if (undo_argument.empty()) return absl::OkStatus();
   const std::vector<std::string> parts = absl::StrSplit(undo_argument, '\n');
-  if (parts.size() != 4) {
+  if (parts.size() != 3) {
     return absl::InvalidArgumentError("the record of a service's restart cannot be read");
   }
   const std::string& name = parts[1];
   const std::string& record = parts[2];
-  const std::string& loaded = parts[3];
-  // Owed from here until the service came up with the old files.
-  TL_RETURN_IF_ERROR(RemoveFileDurably(host.files, record));
-  TL_RETURN_IF_ERROR(Act(host, name, parts[0] == "reload" ? Action::kReload : Action::kRestart));
-  if (loaded.empty()) return absl::OkStatus();
-  return WriteRecord(host.files, record, loaded);
+  const absl::Status status =
+      Act(host, name, parts[0] == "reload" ? Action::kReload : Action::kRestart);
+  if (status.ok()) return status;
+  // It may have loaded what is no longer there: without a record a restart stays owed.
+  const absl::Status dropped = host.files.Remove(record);
+  if (dropped.ok()) return status;
+  return absl::Status(status.code(), absl::StrCat(status.message(), "; ", dropped.message()));
 }
 
 }  // namespace trustline::agent

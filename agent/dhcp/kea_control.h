@@ -1,4 +1,5 @@
-// The Kea DHCPv4 server of this node over its UNIX control socket. Source: Kea Administrator Reference Manual 2.2, "Management API".
+// The Kea DHCPv4 server of this node over its UNIX control socket. Source: Kea Administrator
+// Reference Manual 2.2, "Management API".
 #pragma once
 
 #include <memory>
@@ -13,8 +14,10 @@
 
 namespace trustline::agent {
 
-// Every call makes its own connection and ends within the timeout, whatever the server does; answers are bounded to 64 MiB. Safe for concurrent use.
-// Unavailable: the server does not answer. PermissionDenied: the agent may not use the socket. Unimplemented: the server does not know the command.
+// Every call makes its own connection and ends within the timeout, whatever the server does;
+// answers are bounded to 64 MiB. Safe for concurrent use. Unavailable: the server does not answer.
+// PermissionDenied: the agent may not use the socket. Unimplemented: the server does not know the
+// command.
 class KeaControl final : public Dhcp {
  public:
   // `hook` is called before Reload with ("kea-config-reload", configuration file).
@@ -28,7 +31,8 @@ class KeaControl final : public Dhcp {
   absl::Status Reload() override;
 
  private:
-  // Sends a command (strict JSON) and returns the JSON text of its "arguments", empty when it has none.
+  // Sends a command (strict JSON) and returns the JSON text of its "arguments", empty when it has
+  // none.
   absl::StatusOr<std::string> Command(absl::string_view name, const std::string& request) const;
 
   const v1::KeaServer server_;
@@ -36,7 +40,8 @@ class KeaControl final : public Dhcp {
   const absl::Duration timeout_;
 };
 
-// The DHCP server agent.yaml names, or one that answers every call with FailedPrecondition where it names none.
+// The DHCP server agent.yaml names, or one that answers every call with FailedPrecondition where it
+// names none.
 std::unique_ptr<Dhcp> MakeDhcp(const v1::AgentConfig& config, CallHook hook = nullptr);
 
 }  // namespace trustline::agent

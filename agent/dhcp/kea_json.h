@@ -1,6 +1,7 @@
-// Kea's dialect of JSON, read so that every value knows where it stands in the text. The dialect adds comments (// # /* */), tolerates a comma before a closing
-// bracket, and knows <?include "file"?>, which is refused here: a value could then live in another file than the one that is edited.
-// Source: Kea Administrator Reference Manual, "JSON Syntax". Pure; bounded in depth.
+// Kea's dialect of JSON, read so that every value knows where it stands in the text. The dialect
+// adds comments (// # /* */), tolerates a comma before a closing bracket, and knows <?include
+// "file"?>, which is refused here: a value could then live in another file than the one that is
+// edited. Source: Kea Administrator Reference Manual, "JSON Syntax". Pure; bounded in depth.
 #pragma once
 
 #include <cstddef>
@@ -44,8 +45,8 @@ std::string ToStrictJson(const KeaValue& value);
 // A JSON string literal with quotes.
 std::string QuoteJson(absl::string_view text);
 
-// Adds `element` ("key": value, or a value) behind the last element of a map or list of `text`, laid out like its neighbours. Every byte of `text` stays, comments
-// keep the line they are on.
+// Adds `element` ("key": value, or a value) behind the last element of a map or list of `text`,
+// laid out like its neighbours. Every byte of `text` stays, comments keep the line they are on.
 std::string AppendElement(absl::string_view text, const KeaValue& container,
                           absl::string_view element);
 

@@ -490,6 +490,28 @@ TEST_F(CompileTest, TheShownErrorLooksAsShown) {
                 "      |                        ^~~~\n"));
 }
 
+TEST_F(CompileTest, ManyHostsCompile) {
+  const CompiledPlaybook compiled = Must(
+      R"(- hosts: fleet
+  serial: "25%"
+  tasks:
+    - name: first
+      service: { name: "{{ prefix }}-{{ inventory_hostname }}" }
+    - name: second
+      service: { name: "{{ hostvars[groups.fleet[0]].prefix }}-{{ item }}" }
+      loop: [1, 2, 3]
+      after: first
+      when: item != 2
+)",
+      "all:\n  children:\n    fleet:\n      vars: { base: n, prefix: \"{{ base }}x\" }\n      "
+      "hosts: { \"node[0001:2000]\": {} }\n");
+  EXPECT_EQ(compiled.documents.size(), 2000u);
+  EXPECT_EQ(compiled.stages[0].batches.size(), 4u);
+  EXPECT_THAT(Ids(compiled.documents.at("node2000")),
+              ElementsAre("1 service \"nx-node2000 started\"", "1 service \"nx-1 started\"",
+                          "1 service \"nx-3 started\""));
+}
+
 TEST_F(CompileTest, ALiteralSecretIsNeverRepeated) {
   Compile(Options("- hosts: source\n  tasks:\n    - bundle_export: { hub: { host: h, user: u, "
                   "password: swordfish, host_key: x }, exchange: e, units: [CallManager] }\n"),

@@ -40,11 +40,13 @@ class Converger {
   // InvalidArgument: envelope or document wrong (signature, another node's). FailedPrecondition: collision between documents.
   absl::StatusOr<v1::Plan> PlanStage(const StageRequest& request);
 
-  // One transaction. The report is returned also when resources failed; an error status means that nothing was tried.
+  // One transaction. The report is returned also when resources failed; an error status means that nothing was tried. Lifts a hold. What `only` leaves out is
+  // looked at where something needs it, and does not let the stage count as passed.
   absl::StatusOr<v1::StageReport> ApplyStage(const StageRequest& request, Prover& prover, const EventSink& events, const std::function<bool()>& cancelled);
 
   // Undoes the last changing run here, newest generation first, byte for byte; keeps what kinds marked holds_trust installed unless include_trust. Holds
-  // enforcement. A node without a changing run reports `unchanged`.
+  // enforcement. A file that no longer holds what the run wrote is `refused` and nothing is done. A node without a changing run reports `unchanged`, in one
+  // row with the id and kind "rollback"; one whose run only installed trust that stays, or only published, is left as it is and not held.
   absl::StatusOr<v1::StageReport> Rollback(const v1::RollbackStart& request, Prover& prover, const EventSink& events);
 
   // Fills documents (looked at again now where the secrets they need are held, else as of the last look), certificates, generations, hold, owed reloads.

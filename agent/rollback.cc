@@ -10,6 +10,7 @@
 #include "agent/hold.h"
 #include "agent/hub_pass.h"
 #include "protos/generic/kinds.h"
+#include "trust/envelope.h"
 #include "trust/status_macros.h"
 
 namespace trustline::agent {
@@ -305,6 +306,7 @@ absl::StatusOr<v1::StageReport> Converger::Impl::Rollback(const v1::RollbackStar
   if (done && !documents[newest.playbook()].layers().empty()) {
     const v1::StoredDocument& restored = documents[newest.playbook()];
     report.set_through_stage(restored.layers(0).through_stage());
+    report.set_document_sha256(PayloadDigest(restored.layers(0).document()));
   }
   return finish();
 }

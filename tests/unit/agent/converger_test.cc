@@ -5,6 +5,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <thread>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "protos/generic/kinds.h"
@@ -376,6 +379,41 @@ TEST_F(ConvergerTest, TwoResourcesMayEditOneFileTogetherButNotBlindly) {
   ASSERT_TRUE(refused.ok());
   EXPECT_THAT(Outcomes(*refused), ElementsAre(v1::OUTCOME_CHANGED, v1::OUTCOME_FAILED));
   EXPECT_THAT(Reasons(refused->resources(1)), HasSubstr("already written by"));
+}
+
+TEST_F(ConvergerTest, PlansAndStatusRunBesideAnApply) {
+  const v1::Envelope odd = node.Document({TrustResource("u-trust", "a", "A")});
+  const v1::Envelope even = node.Document({TrustResource("u-trust", "a", "B")});
+  std::atomic<bool> done = false;
+  std::vector<std::thread> readers;
+  for (int i = 0; i < 3; ++i) {
+    readers.emplace_back([&] {
+      while (!done) {
+        EXPECT_TRUE(node.PlanStage(odd, 1).ok());
+        v1::StatusResponse status;
+        EXPECT_TRUE(node.converger().FillStatus(status).ok());
+      }
+    });
+  }
+  std::vector<std::thread> writers;
+  for (int i = 0; i < 2; ++i) {
+    writers.emplace_back([&, i] {
+      FakeProver prover;
+      StageRequest mine;
+      mine.document = i == 0 ? odd : even;
+      mine.stage = 1;
+      mine.run_id = absl::StrCat("r", i);
+      for (int n = 0; n < 20; ++n) {
+        const auto report = node.converger().ApplyStage(mine, prover, nullptr, nullptr);
+        ASSERT_TRUE(report.ok());
+        EXPECT_TRUE(report->resources(0).outcome() == v1::OUTCOME_CHANGED ||
+                    report->resources(0).outcome() == v1::OUTCOME_UNCHANGED);
+      }
+    });
+  }
+  for (std::thread& writer : writers) writer.join();
+  done = true;
+  for (std::thread& reader : readers) reader.join();
 }
 
 TEST_F(ConvergerTest, StatusTellsDrift) {

@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "agent/resources/service.h"
 #include "tests/fakes/fake_hub.h"
 #include "tests/fakes/fake_kinds.h"
 #include "tests/fakes/kind_harness.h"
@@ -112,6 +113,46 @@ TEST_F(RollbackTest, NodeThatOnlyGainedTrustIsLeftAlone) {
   EXPECT_EQ(OutcomeOf(*rolled, "trust u-trust/a"), v1::OUTCOME_UNCHANGED);
   EXPECT_EQ(node.host.calls.count(), 0u);
   EXPECT_EQ(Status().held(), "");
+  EXPECT_EQ(Status().documents(0).converged(), 1u);
+}
+
+TEST_F(RollbackTest, ServiceThatOnlyLoadsKeptTrustIsLeftAlone) {
+  kinds.registry.push_back(std::make_unique<ServiceKind>());
+  node.host.services.Add("tvs", true);
+  v1::Resource tvs;
+  tvs.set_id("service tvs");
+  tvs.add_notified_by("trust u-trust/a");
+  tvs.mutable_service()->set_name("tvs");
+  tvs.mutable_service()->set_state(v1::SERVICE_CONDITION_RESTARTED);
+  node.Apply({TrustResource("u-trust", "a", "A"), tvs,
+              PointerResource("10.30.0.0/24", {"10.20.0.11"})})
+      .value();
+  EXPECT_EQ(node.host.services.counts("tvs").restarts, 1);
+  EXPECT_THAT(Status().reloads_owed(), IsEmpty());
+
+  const auto rolled = node.Rollback();
+  EXPECT_EQ(OutcomeOf(*rolled, "service tvs"), v1::OUTCOME_UNCHANGED);
+  EXPECT_EQ(OutcomeOf(*rolled, "pointer 10.30.0.0/24"), v1::OUTCOME_CHANGED);
+  EXPECT_EQ(node.host.services.counts("tvs").restarts, 1);
+  const auto all = node.Rollback(/*include_trust=*/true);
+  EXPECT_EQ(OutcomeOf(*all, "service tvs"), v1::OUTCOME_CHANGED);
+  EXPECT_EQ(Bytes(kTrust), "absent");
+  EXPECT_EQ(node.host.services.counts("tvs").restarts, 2);
+}
+
+TEST_F(RollbackTest, ServiceThatHasNotLoadedWhatIsOnDiskIsOwedAReload) {
+  kinds.registry.push_back(std::make_unique<ServiceKind>());
+  node.host.services.Add("tvs", true);
+  v1::Resource tvs;
+  tvs.set_id("service tvs");
+  tvs.add_notified_by("trust u-trust/a");
+  tvs.mutable_service()->set_name("tvs");
+  tvs.mutable_service()->set_state(v1::SERVICE_CONDITION_RESTARTED);
+  node.Apply({TrustResource("u-trust", "a", "A"), tvs}).value();
+  for (const auto& [path, image] : node.host.files.Snapshot()) {
+    if (absl::EndsWith(path, ".loaded")) node.host.files.Erase(path);
+  }
+  EXPECT_THAT(Status().reloads_owed(), ElementsAre("tvs"));
   EXPECT_EQ(Status().documents(0).converged(), 1u);
 }
 

@@ -22,7 +22,8 @@ struct HubEntry {
 };
 
 // Reading. Paths are relative to the hub's directory, '/' separated, without "." and ".." parts (InvalidArgument). Thread-compatible.
-// Errors: NotFound; Unavailable (dropped, timed out: worth a retry); PermissionDenied (login or file); FailedPrecondition (host key, both fingerprints shown).
+// Errors: NotFound; Unavailable (dropped, timed out: worth a retry); PermissionDenied (login or file); FailedPrecondition (host key, both fingerprints shown);
+// Internal (the server breaks the protocol or names no reason).
 class HubReader {
  public:
   virtual ~HubReader() = default;

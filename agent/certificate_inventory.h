@@ -9,8 +9,9 @@
 
 namespace trustline::agent {
 
-// Every certificate of every store and slot of the node, ordered by store, then fingerprint. Empty where the node keeps no certificates. Files that cannot be read
-// are left out; planning names them.
+// Every certificate of every store and slot of the node, ordered by store, then fingerprint. Empty
+// where the node keeps no certificates. Files that cannot be read are left out; planning names
+// them.
 absl::StatusOr<std::vector<v1::CertificateStatus>> ListCertificates(const HostView& host);
 
 }  // namespace trustline::agent

@@ -1,4 +1,5 @@
-// A node's trust stores and own certificates, as resource kinds see them. Implementations: LinuxCertificateStore (agent/linux_certificate_store.h).
+// A node's trust stores and own certificates, as resource kinds see them. Implementations:
+// LinuxCertificateStore (agent/linux_certificate_store.h).
 #pragma once
 
 #include <optional>
@@ -21,7 +22,8 @@ struct StoreCapabilities {
   bool atomic = true;                  // what a transaction adds appears as a whole or not at all
   bool replicated_with_delay = false;  // other nodes see it later
   bool raw_bytes = true;               // the certificate comes back byte for byte
-  bool one_per_subject = false;        // a newcomer takes the place of an older one of the same subject; a newer one keeps it out
+  bool one_per_subject = false;  // a newcomer takes the place of an older one of the same subject;
+                                 // a newer one keeps it out
 };
 
 struct StoredEntry {
@@ -33,13 +35,15 @@ struct StoredEntry {
 
 struct StoreContents {
   std::vector<StoredEntry> entries;     // ascending by fingerprint
-  std::vector<std::string> unreadable;  // files that should hold a certificate of the store, or the key of one, and do not
+  std::vector<std::string> unreadable;  // files that should hold a certificate of the store, or the
+                                        // key of one, and do not
   std::vector<std::string> warnings;    // one line each, naming the file; covers `unreadable`
 };
 
-// Reads now, writes through a transaction. A store is named as in playbooks: "Phone-SAST-trust", or "CallManager" for the slot of an own certificate. Names that
-// are not a single plain word ([A-Za-z0-9][A-Za-z0-9_.-]{0,63}) are InvalidArgument, so no name leads out of the node's store directory.
-// Safe for concurrent use where the host view is.
+// Reads now, writes through a transaction. A store is named as in playbooks: "Phone-SAST-trust", or
+// "CallManager" for the slot of an own certificate. Names that are not a single plain word
+// ([A-Za-z0-9][A-Za-z0-9_.-]{0,63}) are InvalidArgument, so no name leads out of the node's store
+// directory. Safe for concurrent use where the host view is.
 class CertificateStore {
  public:
   virtual ~CertificateStore() = default;
@@ -52,25 +56,36 @@ class CertificateStore {
   virtual absl::StatusOr<PrivateKey> KeyOf(const StoredEntry& entry) const = 0;
 
   // All three: adding what is already there, or removing what is not, changes nothing on disk.
-  virtual absl::Status Add(const std::string& store, const Certificate& certificate, TransactionBuilder& transaction) const = 0;
-  // Certificate and key together, in one transaction. InvalidArgument when they do not belong together.
-  virtual absl::Status AddIdentity(const std::string& unit, const Certificate& certificate, const PrivateKey& key, TransactionBuilder& transaction) const = 0;
+  virtual absl::Status Add(const std::string& store, const Certificate& certificate,
+                           TransactionBuilder& transaction) const = 0;
+  // Certificate and key together, in one transaction. InvalidArgument when they do not belong
+  // together.
+  virtual absl::Status AddIdentity(const std::string& unit, const Certificate& certificate,
+                                   const PrivateKey& key,
+                                   TransactionBuilder& transaction) const = 0;
   // Also the key beside it.
-  virtual absl::Status Remove(const std::string& store, const Certificate& certificate, TransactionBuilder& transaction) const = 0;
+  virtual absl::Status Remove(const std::string& store, const Certificate& certificate,
+                              TransactionBuilder& transaction) const = 0;
 
-  // The fact about the file that repeats all certificates of the store: what it should be, and what it is. Nothing where the node keeps no such file.
+  // The fact about the file that repeats all certificates of the store: what it should be, and what
+  // it is. Nothing where the node keeps no such file.
   virtual std::optional<v1::MergedStoreFile> DesiredMergedFile(const std::string& store) const = 0;
-  virtual absl::StatusOr<std::optional<v1::MergedStoreFile>> PresentMergedFile(const std::string& store) const = 0;
-  // Writes that file as the store will be when the transaction commits; call it after all that is added and removed. Does nothing where there is no such file.
-  virtual absl::Status RefreshMergedFile(const std::string& store, TransactionBuilder& transaction) const = 0;
+  virtual absl::StatusOr<std::optional<v1::MergedStoreFile>> PresentMergedFile(
+      const std::string& store) const = 0;
+  // Writes that file as the store will be when the transaction commits; call it after all that is
+  // added and removed. Does nothing where there is no such file.
+  virtual absl::Status RefreshMergedFile(const std::string& store,
+                                         TransactionBuilder& transaction) const = 0;
 };
 
-// CallManager, TVS, ITLRecovery, CAPF: identities phones rely on. Never made anew, renewed, replaced or removed by enforcement.
+// CallManager, TVS, ITLRecovery, CAPF: identities phones rely on. Never made anew, renewed,
+// replaced or removed by enforcement.
 bool IsPhoneFacing(absl::string_view unit);
 // The slots of own certificates: the phone-facing ones, tomcat and ipsec.
 bool IsIdentitySlot(absl::string_view unit);
 
-v1::StoredCertificate StoredFact(const std::string& store, const Certificate& certificate, const std::string& note);
+v1::StoredCertificate StoredFact(const std::string& store, const Certificate& certificate,
+                                 const std::string& note);
 // "CN=dst-pub, serial 5A0F91, SHA-256 3fa9...".
 std::string DescribeCertificate(const Certificate& certificate);
 // "2031-04-02", in UTC.
@@ -78,13 +93,16 @@ std::string DateText(absl::Time time);
 // A line for a certificate that has expired or will within 30 days; empty otherwise.
 std::string ExpiryWarning(const std::string& store, const Certificate& certificate, absl::Time now);
 
-// What adding `newcomers` to a store that keeps one certificate per subject means (domain: an older one of the same subject is replaced, a newer or equally old
-// one makes the vendor ignore the newcomer without a word). Empty for other stores.
+// What adding `newcomers` to a store that keeps one certificate per subject means (domain: an older
+// one of the same subject is replaced, a newer or equally old one makes the vendor ignore the
+// newcomer without a word). Empty for other stores.
 struct SubjectConflicts {
   std::vector<std::string> refusals;    // name both serials and the store
   std::vector<StoredEntry> superseded;  // entries that make room
 };
-SubjectConflicts FindSubjectConflicts(const CertificateStore& certificates, const std::string& store, const std::vector<Certificate>& newcomers,
+SubjectConflicts FindSubjectConflicts(const CertificateStore& certificates,
+                                      const std::string& store,
+                                      const std::vector<Certificate>& newcomers,
                                       const StoreContents& contents);
 
 }  // namespace trustline::agent

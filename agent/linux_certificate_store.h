@@ -1,7 +1,9 @@
-// Certificates in plain files: <root>/<store>/<SERIALHEX>-<first 16 digits of the SHA-256>.pem, one PEM block each, re-encoded from DER. An own certificate's key
-// lies beside it under the same name with the ending `.key`, mode 0600, so a certificate and a key that do not belong together never share a name.
-// Two certificates of one name are two files. Other files in the directories are left alone.
-// Where agent.yaml names a merged file for a store, it repeats all its certificates, ascending by fingerprint.
+// Certificates in plain files: <root>/<store>/<SERIALHEX>-<first 16 digits of the SHA-256>.pem, one
+// PEM block each, re-encoded from DER. An own certificate's key lies beside it under the same name
+// with the ending `.key`, mode 0600, so a certificate and a key that do not belong together never
+// share a name. Two certificates of one name are two files. Other files in the directories are left
+// alone. Where agent.yaml names a merged file for a store, it repeats all its certificates,
+// ascending by fingerprint.
 #pragma once
 
 #include <optional>
@@ -23,17 +25,24 @@ class LinuxCertificateStore : public CertificateStore {
   absl::StatusOr<std::vector<std::string>> Stores() const override;
   absl::StatusOr<StoreContents> List(const std::string& store) const override;
   absl::StatusOr<PrivateKey> KeyOf(const StoredEntry& entry) const override;
-  absl::Status Add(const std::string& store, const Certificate& certificate, TransactionBuilder& transaction) const override;
-  absl::Status AddIdentity(const std::string& unit, const Certificate& certificate, const PrivateKey& key, TransactionBuilder& transaction) const override;
-  absl::Status Remove(const std::string& store, const Certificate& certificate, TransactionBuilder& transaction) const override;
+  absl::Status Add(const std::string& store, const Certificate& certificate,
+                   TransactionBuilder& transaction) const override;
+  absl::Status AddIdentity(const std::string& unit, const Certificate& certificate,
+                           const PrivateKey& key, TransactionBuilder& transaction) const override;
+  absl::Status Remove(const std::string& store, const Certificate& certificate,
+                      TransactionBuilder& transaction) const override;
   std::optional<v1::MergedStoreFile> DesiredMergedFile(const std::string& store) const override;
-  absl::StatusOr<std::optional<v1::MergedStoreFile>> PresentMergedFile(const std::string& store) const override;
-  absl::Status RefreshMergedFile(const std::string& store, TransactionBuilder& transaction) const override;
+  absl::StatusOr<std::optional<v1::MergedStoreFile>> PresentMergedFile(
+      const std::string& store) const override;
+  absl::Status RefreshMergedFile(const std::string& store,
+                                 TransactionBuilder& transaction) const override;
 
  private:
-  LinuxCertificateStore(const FileView& files, const Layout& layout) : files_(&files), layout_(&layout) {}
+  LinuxCertificateStore(const FileView& files, const Layout& layout)
+      : files_(&files), layout_(&layout) {}
 
-  absl::StatusOr<std::string> PathOf(const std::string& store, const Certificate& certificate) const;
+  absl::StatusOr<std::string> PathOf(const std::string& store,
+                                     const Certificate& certificate) const;
   FileImage Image(std::string bytes, uint32_t mode) const;
   // What the merged file must hold now.
   absl::StatusOr<std::string> MergedText(const std::string& store) const;

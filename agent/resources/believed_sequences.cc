@@ -1,12 +1,14 @@
 #include "agent/resources/believed_sequences.h"
 
 #include <algorithm>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "agent/resources/kind_record.h"
 #include "trust/status_macros.h"
 
 namespace trustline::agent {
@@ -61,12 +63,11 @@ absl::Status RaiseBelievedSequences(const Layout& layout, const std::string& exc
     uint64_t& known = after[who];
     known = std::max(known, sequence);
   }
-  FileImage image;
-  image.mode = 0600;
+  std::string text;
   for (const auto& [who, sequence] : after) {
-    absl::StrAppend(&image.bytes, who.first, "\t", who.second, "\t", sequence, "\n");
+    absl::StrAppend(&text, who.first, "\t", who.second, "\t", sequence, "\n");
   }
-  return transaction.WriteFile(path, std::move(image));
+  return transaction.WriteFile(path, KindRecord(std::move(text)));
 }
 
 std::string SequencesText(const Sequences& sequences) {

@@ -8,6 +8,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "agent/linux_certificate_store.h"
+#include "agent/resources/kind_record.h"
 #include "trust/pki.h"
 #include "trust/status_macros.h"
 
@@ -282,10 +283,8 @@ absl::Status StageGenerated(const PlanContext& context, const LinuxCertificateSt
       MakeSelfSigned(names, key, context.host.clock.Now(), absl::Hours(24 * generate.days())));
   TL_RETURN_IF_ERROR(store.AddIdentity(spec.unit(), certificate, key, transaction));
   if (!IsPhoneFacing(spec.unit())) return absl::OkStatus();
-  FileImage record;
-  record.mode = 0600;
-  record.bytes = absl::StrCat(DescribeCertificate(certificate), "\n");
-  return transaction.WriteFile(MadeRecord(context.host.layout, spec.unit()), std::move(record));
+  return transaction.WriteFile(MadeRecord(context.host.layout, spec.unit()),
+                               KindRecord(absl::StrCat(DescribeCertificate(certificate), "\n")));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "agent/resources/kind_record.h"
 #include "trust/sha256.h"
 #include "trust/status_macros.h"
 
@@ -150,10 +151,8 @@ absl::Status ServiceKind::Stage(const PlanContext& context,
   const std::string record = RecordPath(context);
   std::string undo;
   if (loads) {
-    FileImage image;
-    image.mode = 0600;
-    image.bytes = absl::StrCat(desired.loaded(), "\n");
-    TL_RETURN_IF_ERROR(transaction.WriteFile(record, std::move(image)));
+    TL_RETURN_IF_ERROR(
+        transaction.WriteFile(record, KindRecord(absl::StrCat(desired.loaded(), "\n"))));
     undo = absl::StrCat(action == Action::kReload ? "reload" : "restart", "\n", name, "\n", record);
   }
   const char* const words = action == Action::kStart     ? "start "

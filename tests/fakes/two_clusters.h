@@ -1,5 +1,7 @@
-// Two clusters, a hub between them and an agent on every node, all in memory: the bulk certificate migration as the kinds see it.
-//   src 11.5: src-pub, src-sub1      dst 14: dst-pub, dst-sub1      (all TFTP; the first of each is the publisher)
+// Two clusters, a hub between them and an agent on every node, all in memory: the bulk certificate
+// migration as the kinds see it.
+//   src 11.5: src-pub, src-sub1      dst 14: dst-pub, dst-sub1      (all TFTP; the first of each is
+//   the publisher)
 #pragma once
 
 #include <map>
@@ -26,9 +28,12 @@ class TwoClusters {
   // The node's agent, made at first use with what `topology` says then.
   KindHarness& Node(const std::string& name);
 
-  // Puts a certificate with its key into the node's slot, as if it had always been there. Empty options: a fresh serial.
-  Certificate GiveIdentity(const std::string& node, const std::string& unit, const testing::UnitOptions& options = {});
-  void TakeIdentity(const std::string& node, const std::string& unit, const Certificate& certificate);
+  // Puts a certificate with its key into the node's slot, as if it had always been there. Empty
+  // options: a fresh serial.
+  Certificate GiveIdentity(const std::string& node, const std::string& unit,
+                           const testing::UnitOptions& options = {});
+  void TakeIdentity(const std::string& node, const std::string& unit,
+                    const Certificate& certificate);
   // An identity for every unit the versions export, on every node: CN = node.
   void GiveAllIdentities();
 
@@ -41,7 +46,9 @@ class TwoClusters {
   void Consolidate(const std::vector<std::string>& units = {"CallManager"});
 
   static std::string PathOf(const std::string& store, const Certificate& certificate);
-  static std::vector<std::string> NodeNames() { return {"src-pub", "src-sub1", "dst-pub", "dst-sub1"}; }
+  static std::vector<std::string> NodeNames() {
+    return {"src-pub", "src-sub1", "dst-pub", "dst-sub1"};
+  }
 
   FakeHubServer server;
   FakeHubDialer dialer{&server};
@@ -53,7 +60,8 @@ class TwoClusters {
   std::map<std::string, std::unique_ptr<KindHarness>> nodes_;
 };
 
-// The one resource's row of a plan or report; a failed status or another number of rows ends the test program with a message.
+// The one resource's row of a plan or report; a failed status or another number of rows ends the
+// test program with a message.
 v1::ResourcePlan OnlyRow(const absl::StatusOr<v1::Plan>& plan);
 v1::ResourceOutcome OnlyRow(const absl::StatusOr<v1::StageReport>& report);
 // Reasons, warnings, summary and change texts, a line each: for matching.

@@ -119,8 +119,14 @@ absl::Status Converger::Impl::FillStatus(v1::StatusResponse& status) {
     v1::DocumentStatus* row = status.add_documents();
     row->set_playbook(stored.playbook());
     row->set_document_sha256(layers[0].document.digest);
-    row->set_through_stage(layers[0].through_stage);
-    row->set_stages(static_cast<uint32_t>(layers[0].document.state.stages_size()));
+    // Stages in which this node has nothing to do say nothing about it.
+    std::set<uint32_t> own_stages;
+    for (const v1::Resource& resource : layers[0].document.state.resources()) {
+      own_stages.insert(resource.stage());
+    }
+    row->set_stages(static_cast<uint32_t>(own_stages.size()));
+    row->set_stages_passed(static_cast<uint32_t>(
+        std::distance(own_stages.begin(), own_stages.upper_bound(layers[0].through_stage))));
     uint32_t resources = 0, converged = 0;
     absl::Time checked = host_.clock.Now();
     for (LayerInForce& layer : layers) {

@@ -46,7 +46,7 @@ std::string StateWord(const NodeStatus& status) {
   bool pending = false, drifted = false;
   for (const v1::DocumentStatus& document : answer.documents()) {
     if (!document.drifted().empty()) drifted = true;
-    if (document.converged() < document.resources() || document.through_stage() < document.stages())
+    if (document.converged() < document.resources() || document.stages_passed() < document.stages())
       pending = true;
   }
   if (drifted) return "drifted";
@@ -71,7 +71,7 @@ std::string FormatStatus(const std::vector<NodeStatus>& nodes, absl::Time now, c
     uint32_t through = 0, stages = 0, resources = 0, converged = 0;
     std::string first_drift;
     for (const v1::DocumentStatus& document : answer.documents()) {
-      through += document.through_stage();
+      through += document.stages_passed();
       stages += document.stages();
       resources += document.resources();
       converged += document.converged();

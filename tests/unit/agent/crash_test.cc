@@ -169,7 +169,7 @@ TEST_F(CrashTest, CrashAtEveryCallIsSettledByTheNextStart) {
       v1::StatusResponse status;
       ASSERT_TRUE(node->converger().FillStatus(status).ok());
       EXPECT_EQ(status.generations_size(), 1) << when;
-      EXPECT_EQ(status.documents(0).through_stage(), 1u) << when;
+      EXPECT_EQ(status.documents(0).stages_passed(), 1u) << when;
     }
     const auto again = node->ApplyStage(document, 1);
     ASSERT_TRUE(again.ok()) << when;

@@ -212,7 +212,7 @@ TEST_F(RollbackTest, AllStagesOfTheRunGoBackInOneTransaction) {
       node.Document({PointerResource("10.30.0.0/24", {"10.20.0.11"}), later, again});
   for (uint32_t stage = 1; stage <= 3; ++stage) ApplyRun(document, stage, "r1");
   EXPECT_EQ(Bytes(kPointer), "10.20.0.12");
-  EXPECT_EQ(Status().documents(0).through_stage(), 3u);
+  EXPECT_EQ(Status().documents(0).stages_passed(), 3u);
   const auto rolled = node.Rollback();
   ASSERT_TRUE(rolled.ok());
   EXPECT_EQ(rolled->generation(), 4u);

@@ -15,7 +15,7 @@ v1::StatusResponse Answer(const std::string& node, uint32_t converged, int64_t o
   answer.set_node(node);
   v1::DocumentStatus* document = answer.add_documents();
   document->set_playbook("migrate-phones");
-  document->set_through_stage(3);
+  document->set_stages_passed(3);
   document->set_stages(3);
   document->set_resources(6);
   document->set_converged(converged);

@@ -166,7 +166,7 @@ std::string StatusJson(const std::vector<NodeStatus>& nodes, absl::Time now) {
     for (const v1::DocumentStatus& document : answer.documents()) {
       documents.push_back({{"playbook", document.playbook()},
                            {"document_sha256", document.document_sha256()},
-                           {"through_stage", document.through_stage()},
+                           {"stages_passed", document.stages_passed()},
                            {"stages", document.stages()},
                            {"resources", document.resources()},
                            {"converged", document.converged()},
@@ -227,6 +227,24 @@ std::string HistoryJson(const std::vector<RunSummary>& runs) {
                      {"stopped", run.stopped}});
   }
   return Dump({{"schema", kSchema}, {"runs", array}}, 2) + "\n";
+}
+
+std::string PkiJson(const PkiSummary& summary) {
+  return Dump(
+             {{"schema", kSchema},
+              {"file", summary.file},
+              {"what", std::string(PkiWhatName(summary.what))},
+              {"subject", summary.subject},
+              {"issuer", summary.issuer},
+              {"identity", summary.identity},
+              {"dns_names", Array(summary.dns_names)},
+              {"serial", summary.serial_hex},
+              {"sha256", summary.sha256_hex},
+              {"not_before",
+               summary.not_before ? Json(Rfc3339(*summary.not_before)) : Json(nullptr)},
+              {"not_after", summary.not_after ? Json(Rfc3339(*summary.not_after)) : Json(nullptr)}},
+             2) +
+         "\n";
 }
 
 std::string DiagnosticsJson(const yaml::Diagnostics& diagnostics) {

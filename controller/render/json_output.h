@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "controller/history/history_store.h"
+#include "controller/pki_files.h"
 #include "controller/render/status_text.h"
 #include "controller/run_record.h"
 #include "controller/runner.h"
@@ -20,6 +21,7 @@ std::string PlanJson(const PlanResult& plan, const CompiledPlaybook& playbook);
 std::string RunJson(const RunRecord& record, int exit_code);
 std::string StatusJson(const std::vector<NodeStatus>& nodes, absl::Time now);
 std::string HistoryJson(const std::vector<RunSummary>& runs);
+std::string PkiJson(const PkiSummary& summary);
 std::string DiagnosticsJson(const yaml::Diagnostics& diagnostics);
 
 // One JSON object per line and event: stage_started, resource, stage_ended, notice; the caller adds

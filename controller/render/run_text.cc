@@ -215,7 +215,13 @@ void RunPrinter::OnStageEnd(const StagePlan& stage, const std::vector<ResourceRo
       std::string line = absl::StrCat(Word(row->outcome.outcome()), ": [", row->node, "]");
       if (row->outcome.id() != task && !row->outcome.id().empty())
         absl::StrAppend(&line, " => ", row->outcome.id());
-      if (!row->outcome.summary().empty()) absl::StrAppend(&line, "   ", row->outcome.summary());
+      // What was missing before is news only where something still is.
+      if (row->outcome.outcome() == v1::OUTCOME_CHANGED) {
+        absl::StrAppend(&line, "   ", Count(row->outcome.changes_size(), "change", "changes"));
+      } else if (row->outcome.outcome() != v1::OUTCOME_UNCHANGED &&
+                 !row->outcome.summary().empty()) {
+        absl::StrAppend(&line, "   ", row->outcome.summary());
+      }
       out_ << options_.style.Apply(PaintOf(row->outcome.outcome()), line) << "\n";
       PrintLines("", Paint::kPlain, row->outcome.reasons(), options_, out_);
       PrintLines("warning: ", Paint::kWarning, row->outcome.warnings(), options_, out_);

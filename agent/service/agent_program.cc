@@ -1,0 +1,193 @@
+#include "agent/service/agent_program.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <iostream>
+#include <string>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "agent/config.h"
+#include "agent/converger.h"
+#include "agent/dhcp/kea_control.h"
+#include "agent/log.h"
+#include "agent/real_host.h"
+#include "agent/service/agent_server.h"
+#include "agent/service/identity_keeper.h"
+#include "agent/service/stage_runner.h"
+#include "agent/systemd_notify.h"
+#include "protos/generic/kinds.h"
+#include "trust/dhcp_probe.h"
+#include "trust/sftp_hub.h"
+
+namespace trustline::agent {
+namespace {
+
+constexpr int kUsage = 64, kConfig = 78;
+
+constexpr char kHelp[] =
+    "usage: trustline-agent [--config FILE] [--check-config] [--version]\n"
+    "\n"
+    "  --config FILE    default /etc/trustline/agent.yaml\n"
+    "  --check-config   say whether FILE is right, and stop\n"
+    "\n"
+    "SIGTERM drains: nothing new is begun, a running apply may finish. SIGHUP looks at the "
+    "identity files at once.\n"
+    "\n"
+    "Example:\n"
+    "  trustline-agent --config /etc/trustline/agent.yaml\n";
+
+struct Options {
+  std::string config = "/etc/trustline/agent.yaml";
+  bool check_only = false;
+};
+
+// Sets `exit_code` when there is nothing to serve.
+bool ParseOptions(int argc, char** argv, Options& options, int& exit_code) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string argument = argv[i];
+    if (argument == "--config" && i + 1 < argc) {
+      options.config = argv[++i];
+    } else if (argument == "--check-config") {
+      options.check_only = true;
+    } else if (argument == "--version" || argument == "-h" || argument == "--help") {
+      std::cout << (argument == "--version"
+                        ? absl::StrCat("trustline-agent ", TRUSTLINE_VERSION, "\n")
+                        : std::string(kHelp));
+      exit_code = 0;
+      return false;
+    } else {
+      std::cerr << "trustline-agent: unknown argument " << argument << "\n" << kHelp;
+      exit_code = kUsage;
+      return false;
+    }
+  }
+  return true;
+}
+
+// Keys and secrets live in this process: no core dumps, no ptrace by others. Many connections: as
+// many descriptors as allowed, because gRPC's listener never recovers from running out of them.
+void HardenProcess() {
+  const rlimit no_core{0, 0};
+  setrlimit(RLIMIT_CORE, &no_core);
+  prctl(PR_SET_DUMPABLE, 0);
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+  }
+  umask(0077);
+}
+
+std::vector<std::string> KindNames(const KindRegistry& kinds) {
+  std::vector<std::string> names;
+  for (const auto& kind : kinds) names.push_back(kind->name());
+  return names;
+}
+
+void Notify(absl::string_view state) {
+  if (absl::Status status = NotifySystemd(state); !status.ok()) {
+    Log(LogLevel::kWarning, "systemd was not told", {{"error", std::string(status.message())}});
+  }
+}
+
+// Returns when SIGTERM or SIGINT came; meanwhile takes up new identities.
+void ServeUntilStopped(const sigset_t& signals, IdentityKeeper& identity) {
+  while (true) {
+    const timespec second{1, 0};
+    const int number = sigtimedwait(&signals, nullptr, &second);
+    if (number == SIGTERM || number == SIGINT) {
+      Log(LogLevel::kInfo, "stopping", {{"signal", strsignal(number)}});
+      return;
+    }
+    absl::StatusOr<bool> taken = identity.Poll();
+    if (!taken.ok()) {
+      Log(LogLevel::kError, "a new identity is not believed; the old one stays",
+          {{"error", std::string(taken.status().message())}});
+    } else if (*taken) {
+      Log(LogLevel::kInfo, "a new identity is served");
+    }
+  }
+}
+
+}  // namespace
+
+int RunAgentProgram(int argc, char** argv, CallHook hook) {
+  Options options;
+  int exit_code = 0;
+  if (!ParseOptions(argc, argv, options, exit_code)) return exit_code;
+  absl::StatusOr<v1::AgentConfig> config = LoadAgentConfig(options.config);
+  if (!config.ok()) {
+    std::cerr << config.status().message()
+              << (absl::EndsWith(config.status().message(), "\n") ? "" : "\n");
+    return kConfig;
+  }
+  if (options.check_only) {
+    std::cout << options.config << ": no errors\n";
+    return 0;
+  }
+  if (absl::Status status = ConfigureLog(config->log_format(), config->log_level()); !status.ok()) {
+    std::cerr << "trustline-agent: " << status.message() << "\n";
+    return kConfig;
+  }
+  auto fail = [](const char* what, const absl::Status& status, int code) {
+    Log(LogLevel::kError, what, {{"error", std::string(status.message())}});
+    return code;
+  };
+  HardenProcess();
+  // Blocked before any thread starts, so that all of them inherit it and only sigtimedwait sees
+  // them.
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (int number : {SIGTERM, SIGINT, SIGHUP}) sigaddset(&signals, number);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  RouteGrpcLog();
+
+  RealHost host(*config, MakeDhcp(*config, hook), hook);
+  absl::StatusOr<std::unique_ptr<IdentityKeeper>> identity =
+      IdentityKeeper::Open(*config, host.host().clock);
+  if (!identity.ok()) return fail("the agent has no identity", identity.status(), kConfig);
+  const KindRegistry kinds = MakeKindRegistry();
+  SftpDialer dialer;
+  Converger converger([&keeper = **identity] { return keeper.Current(); }, host.host(), dialer,
+                      kinds);
+  absl::StatusOr<std::vector<std::string>> recovered = converger.Recover();
+  if (!recovered.ok())
+    return fail("an interrupted transaction could not be settled", recovered.status(), 1);
+  for (const std::string& line : *recovered) Log(LogLevel::kWarning, "recovered", {{"what", line}});
+
+  std::unique_ptr<StageRunner> runner = MakeStageRunner(converger);
+  UdpDhcpProber prober;
+  absl::StatusOr<std::unique_ptr<AgentServer>> server =
+      AgentServer::Start(*config, {config->node(), TRUSTLINE_VERSION, KindNames(kinds)},
+                         host.host().clock, **identity, *runner, prober);
+  if (!server.ok()) return fail("the agent cannot serve", server.status(), 1);
+  Log(LogLevel::kInfo, "serving",
+      {{"node", config->node()}, {"port", absl::StrCat((*server)->port())}});
+  Notify("READY=1");
+  // Look again at what was declared before; what has drifted is known from the start.
+  v1::StatusResponse status;
+  if (absl::Status looked = converger.FillStatus(status); !looked.ok()) {
+    Log(LogLevel::kWarning, "could not look at what was declared",
+        {{"error", std::string(looked.message())}});
+  }
+  for (const v1::DocumentStatus& document : status.documents()) {
+    for (const std::string& drift : document.drifted())
+      Log(LogLevel::kWarning, "drifted", {{"playbook", document.playbook()}, {"what", drift}});
+  }
+
+  ServeUntilStopped(signals, **identity);
+  Notify("STOPPING=1");
+  if (!(*server)->Drain(absl::Seconds(config->drain_seconds())))
+    Log(LogLevel::kWarning, "a running apply was cancelled and put back");
+  Log(LogLevel::kInfo, "stopped");
+  return 0;
+}
+
+}  // namespace trustline::agent

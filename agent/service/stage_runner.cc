@@ -1,0 +1,35 @@
+#include "agent/service/stage_runner.h"
+
+namespace trustline::agent {
+namespace {
+
+class ConvergerRunner final : public StageRunner {
+ public:
+  explicit ConvergerRunner(Converger& converger) : converger_(converger) {}
+  absl::StatusOr<v1::Plan> PlanStage(const StageRequest& request) override {
+    return converger_.PlanStage(request);
+  }
+  absl::StatusOr<v1::StageReport> ApplyStage(const StageRequest& request, Prover& prover,
+                                             const EventSink& events,
+                                             const std::function<bool()>& cancelled) override {
+    return converger_.ApplyStage(request, prover, events, cancelled);
+  }
+  absl::StatusOr<v1::StageReport> Rollback(const v1::RollbackStart& request, Prover& prover,
+                                           const EventSink& events) override {
+    return converger_.Rollback(request, prover, events);
+  }
+  absl::Status FillStatus(v1::StatusResponse& status) override {
+    return converger_.FillStatus(status);
+  }
+
+ private:
+  Converger& converger_;
+};
+
+}  // namespace
+
+std::unique_ptr<StageRunner> MakeStageRunner(Converger& converger) {
+  return std::make_unique<ConvergerRunner>(converger);
+}
+
+}  // namespace trustline::agent

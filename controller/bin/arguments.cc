@@ -1,0 +1,269 @@
+#include "controller/bin/arguments.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+#include <iostream>
+
+#include "controller/exit_codes.h"
+
+namespace trustline::controller {
+namespace {
+
+// Where things are when nothing is said: the environment, else the operator's home.
+std::string DefaultPath(const char* variable, const char* below_home) {
+  if (const char* value = std::getenv(variable); value != nullptr && *value != '\0') return value;
+  const char* home = std::getenv("HOME");
+  return std::string(home == nullptr ? "/root" : home) + below_home;
+}
+
+void AddOutput(CLI::App* command, Arguments& a, const std::set<std::string>& formats) {
+  command->add_option("-o,--output", a.output, "Output format")
+      ->check(CLI::IsMember(formats))
+      ->capture_default_str();
+  command->add_option("--color,--colour", a.colour, "Colour: auto, always or never")
+      ->check(CLI::IsMember({"auto", "always", "never"}))
+      ->capture_default_str();
+}
+
+void AddInventory(CLI::App* command, Arguments& a, bool required) {
+  auto* option =
+      command
+          ->add_option("-i,--inventory", a.inventories, "Inventory file or directory (repeatable)")
+          ->allow_extra_args(false);
+  if (required) option->required();
+  command
+      ->add_option("-e,--extra-vars", a.extra_vars,
+                   "Variables: k=v, YAML/JSON, or @FILE (repeatable)")
+      ->allow_extra_args(false);
+}
+
+void AddLimit(CLI::App* command, Arguments& a) {
+  command->add_option("-l,--limit", a.limit, "Host pattern: only these nodes are asked");
+}
+
+void AddPlaybook(CLI::App* command, Arguments& a) {
+  command->add_option("playbook", a.playbook, "Playbook file")->required();
+  AddInventory(command, a, true);
+  command->add_flag("-v,--verbose", a.verbosity, "Say more (repeatable)");
+}
+
+void AddTags(CLI::App* command, Arguments& a) {
+  command->add_option("-t,--tags", a.tags, "Only tasks with these tags")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+  command->add_option("--skip-tags", a.skip_tags, "Not the tasks with these tags")
+      ->delimiter(',')
+      ->allow_extra_args(false);
+}
+
+void AddFleet(CLI::App* command, Arguments& a) {
+  command
+      ->add_option("--pki", a.pki_directory,
+                   "Directory with NAME.crt, NAME.key and ca.crt [$TRUSTLINE_PKI]")
+      ->capture_default_str();
+  command
+      ->add_option("-T,--timeout", a.timeout_seconds, "Longest wait for a node's answer, seconds")
+      ->check(CLI::Range(0.1, 3600.0))
+      ->capture_default_str();
+  command->add_option("-f,--forks", a.forks, "Calls in flight")
+      ->check(CLI::Range(1, 10000))
+      ->capture_default_str();
+}
+
+void AddHistory(CLI::App* command, Arguments& a) {
+  command->add_option("--history", a.history_file, "History database [$TRUSTLINE_HISTORY]")
+      ->capture_default_str();
+}
+
+void AddLists(CLI::App* command, Arguments& a) {
+  command->add_flag("--list-hosts", a.list_hosts, "List the hosts of every play and stop");
+  command->add_flag("--list-tasks", a.list_tasks, "List the tasks and stop");
+  command->add_flag("--list-tags", a.list_tags, "List the tags and stop");
+}
+
+}  // namespace
+
+bool ParseArguments(int argc, const char* const* argv, Arguments& a, int& exit_code) {
+  a.pki_directory = DefaultPath("TRUSTLINE_PKI", "/.config/trustline/pki");
+  a.history_file = DefaultPath("TRUSTLINE_HISTORY", "/.local/state/trustline/history.db");
+
+  CLI::App app{
+      "trustline moves IP phones between call-processing clusters without locking one out.",
+      "trustline"};
+  app.require_subcommand(1);
+  app.fallthrough(false);
+  app.set_version_flag("--version", std::string("trustline ") + TRUSTLINE_VERSION);
+  app.footer(
+      "Example:\n  trustline plan migrate-phones.yml -i inventory.yml --diff\n  trustline apply "
+      "migrate-phones.yml -i inventory.yml\n  trustline status -i inventory.yml");
+  bool syntax_check = false;
+
+  CLI::App* lint =
+      app.add_subcommand("lint", "Check a playbook and its inventory without asking a node");
+  AddPlaybook(lint, a);
+  AddLists(lint, a);
+  AddOutput(lint, a, {"table", "json"});
+  lint->footer("Example:\n  trustline lint migrate-phones.yml -i inventory.yml");
+
+  CLI::App* plan =
+      app.add_subcommand("plan", "Show what apply would change; writes nothing anywhere");
+  AddPlaybook(plan, a);
+  AddLimit(plan, a);
+  AddTags(plan, a);
+  AddFleet(plan, a);
+  AddLists(plan, a);
+  AddOutput(plan, a, {"table", "json"});
+  plan->add_flag("-D,--diff", a.diff, "Show every change");
+  plan->add_flag("--detailed-exitcode", a.detailed_exitcode, "Exit 10 when something would change");
+  plan->footer(
+      "Example:\n  trustline plan migrate-phones.yml -i inventory.yml --diff --tags import");
+
+  CLI::App* apply = app.add_subcommand("apply", "Bring the nodes into line with a playbook");
+  AddPlaybook(apply, a);
+  AddLimit(apply, a);
+  AddTags(apply, a);
+  AddFleet(apply, a);
+  AddHistory(apply, a);
+  AddLists(apply, a);
+  AddOutput(apply, a, {"table", "json", "jsonl"});
+  apply->add_flag("-C,--check", a.check, "Plan instead of applying");
+  apply->add_flag("-D,--diff", a.diff, "Show every change");
+  apply->add_flag("--syntax-check", syntax_check, "Lint instead of applying");
+  apply->add_flag("-y,--yes", a.yes, "Confirm every pause");
+  apply
+      ->add_option("--task-timeout", a.apply_timeout_seconds,
+                   "Longest time one stage may take on one node, seconds")
+      ->check(CLI::Range(1.0, 86400.0))
+      ->capture_default_str();
+  apply->footer(
+      "Example:\n  trustline apply migrate-phones.yml -i inventory.yml -l 'source:&tftp' --diff");
+
+  CLI::App* rollback = app.add_subcommand(
+      "rollback", "Undo the last changing run on the selected nodes; imported trust stays");
+  AddInventory(rollback, a, true);
+  AddLimit(rollback, a);
+  AddFleet(rollback, a);
+  AddHistory(rollback, a);
+  AddOutput(rollback, a, {"table", "json", "jsonl"});
+  rollback->add_flag("-D,--diff", a.diff, "Show every change");
+  rollback->add_flag("-v,--verbose", a.verbosity, "Say more (repeatable)");
+  rollback->add_flag(
+      "--include-trust", a.include_trust,
+      "Also remove imported certificates (admin role); phones that moved may need them to return");
+  rollback
+      ->add_option("--task-timeout", a.apply_timeout_seconds,
+                   "Longest time it may take on one node, seconds")
+      ->check(CLI::Range(1.0, 86400.0))
+      ->capture_default_str();
+  rollback->footer("Example:\n  trustline rollback -i inventory.yml -l dhcp");
+
+  CLI::App* status = app.add_subcommand("status", "What every node's agent says of itself");
+  AddInventory(status, a, true);
+  AddLimit(status, a);
+  AddFleet(status, a);
+  AddHistory(status, a);
+  AddOutput(status, a, {"table", "json"});
+  status->add_flag("--no-headers", a.no_headers, "Leave the heading out");
+  status->add_flag("-w,--watch", a.watch, "Again every two seconds until Ctrl-C");
+  status->footer("Example:\n  trustline status -i inventory.yml -l destination");
+
+  CLI::App* history = app.add_subcommand("history", "Runs of the past");
+  history->require_subcommand(1);
+  history->footer("Example:\n  trustline history list\n  trustline history show 20261122-7");
+  CLI::App* history_list = history->add_subcommand("list", "The latest runs, newest first");
+  AddHistory(history_list, a);
+  AddOutput(history_list, a, {"table", "json"});
+  history_list->add_option("-n,--number", a.history_limit, "How many")
+      ->check(CLI::Range(1, 100000))
+      ->capture_default_str();
+  history_list->add_flag("--no-headers", a.no_headers, "Leave the heading out");
+  history_list->footer("Example:\n  trustline history list -n 5");
+  CLI::App* history_show = history->add_subcommand("show", "One run with every outcome");
+  AddHistory(history_show, a);
+  AddOutput(history_show, a, {"table", "json"});
+  history_show->add_option("run", a.run_id, "Run id")->required();
+  history_show->add_flag("-D,--diff", a.diff, "Show every change");
+  history_show->footer("Example:\n  trustline history show 20261122-7 --diff");
+
+  CLI::App* inventory =
+      app.add_subcommand("inventory", "The inventory as trustline understands it");
+  AddInventory(inventory, a, true);
+  AddLimit(inventory, a);
+  bool list = false;
+  auto* list_flag =
+      inventory->add_flag("--list", list, "Groups and host variables as JSON (default)");
+  inventory->add_option("--host", a.host, "Variables of one host as JSON")->excludes(list_flag);
+  inventory->add_flag("--graph", a.graph, "Groups and hosts as a tree")->excludes(list_flag);
+  inventory->add_flag("--vars", a.graph_vars, "With --graph: variables too");
+  inventory->footer("Example:\n  trustline inventory -i inventory.yml --graph");
+
+  CLI::App* pki = app.add_subcommand("pki", "The fleet's own certificates: CA, agents, operators");
+  pki->require_subcommand(1);
+  pki->footer(
+      "Example: the CA lives with the operators, a node makes its own key\n"
+      "  trustline pki init --dir ca --domain example.net\n"
+      "  trustline pki request agent src-pub --domain example.net --out src-pub     (on the node)\n"
+      "  trustline pki sign src-pub/src-pub.csr --ca ca");
+  CLI::App* init = pki->add_subcommand("init", "Make a CA");
+  init->add_option("--dir", a.pki_ca, "Directory for ca.crt and ca.key")->required();
+  init->add_option("--domain", a.pki_domain, "Domain of the fleet")->required();
+  init->add_option("--days", a.pki_days, "Validity (default 3650)")->check(CLI::Range(1, 36500));
+  init->footer("Example:\n  trustline pki init --dir ca --domain example.net");
+  auto identity = [&a](CLI::App* command) {
+    command->add_option("kind", a.pki_kind, "agent or operator")
+        ->required()
+        ->check(CLI::IsMember({"agent", "operator"}));
+    command->add_option("name", a.pki_name, "Node name or operator's name")->required();
+    command->add_option("--out", a.pki_out, "Directory for the files")->required();
+  };
+  CLI::App* request = pki->add_subcommand("request", "Make a key here and a request for the CA");
+  identity(request);
+  request->add_option("--domain", a.pki_domain, "Domain of the fleet")->required();
+  request->footer(
+      "Example:\n  trustline pki request agent src-pub --domain example.net --out "
+      "/etc/trustline/pki");
+  CLI::App* issue = pki->add_subcommand(
+      "issue", "Make a key and a certificate in one go (operators on the CA's machine)");
+  identity(issue);
+  issue->add_option("--ca", a.pki_ca, "Directory of the CA")->required();
+  issue->add_option("--days", a.pki_days, "Validity (default 730)")->check(CLI::Range(1, 3650));
+  issue->footer(
+      "Example:\n  trustline pki issue operator alice --ca ca --out ~/.config/trustline/pki");
+  CLI::App* sign = pki->add_subcommand("sign", "Sign a request");
+  sign->add_option("request", a.pki_request, "Request file")->required();
+  sign->add_option("--ca", a.pki_ca, "Directory of the CA")->required();
+  sign->add_option("--out", a.pki_out, "Certificate file to write (default: beside the request)");
+  sign->add_option("--days", a.pki_days, "Validity (default 730)")->check(CLI::Range(1, 3650));
+  sign->footer("Example:\n  trustline pki sign src-pub.csr --ca ca --out src-pub.crt");
+  CLI::App* show = pki->add_subcommand("show", "Say what a certificate or request is");
+  show->add_option("file", a.pki_file, "PEM file")->required();
+  AddOutput(show, a, {"table", "json"});
+  show->footer("Example:\n  trustline pki show /etc/trustline/pki/src-pub.crt");
+
+  CLI::App* version = app.add_subcommand("version", "Print the version");
+  version->footer("Example:\n  trustline version");
+  CLI::App* schema =
+      app.add_subcommand("schema", "Print the JSON schema of playbooks, for editors");
+  schema->footer("Example:\n  trustline schema > schema.json");
+  CLI::App* explain = app.add_subcommand("explain", "Explain a resource kind and its fields");
+  explain->add_option("kind", a.kind, "Kind; none lists all");
+  explain->footer("Example:\n  trustline explain tftp_pointer");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    int code = app.exit(error);
+    exit_code = code == 0 ? kExitOk : kExitUsage;
+    return false;
+  }
+  CLI::App* chosen = app.get_subcommands().front();
+  a.command = chosen->get_name();
+  if (!chosen->get_subcommands().empty())
+    a.command += " " + chosen->get_subcommands().front()->get_name();
+  if (a.command == "apply" && syntax_check) a.command = "lint";
+  if (a.command == "apply" && a.check) a.command = "plan";
+  exit_code = kExitOk;
+  return true;
+}
+
+}  // namespace trustline::controller

@@ -1,0 +1,37 @@
+// The command line as a plain value. The one file that knows CLI11 is arguments.cc.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace trustline::controller {
+
+struct Arguments {
+  // "lint", "plan", "apply", "rollback", "status", "history list", "history show", "inventory",
+  // "pki init", ..., "version", "schema", "explain"
+  std::string command;
+
+  std::string playbook;
+  std::vector<std::string> inventories, extra_vars, tags, skip_tags;
+  std::string limit;
+  bool check = false, diff = false, list_hosts = false, list_tasks = false, list_tags = false,
+       yes = false, detailed_exitcode = false;
+  bool include_trust = false, no_headers = false, watch = false, graph = false, graph_vars = false;
+  int forks = 50, verbosity = 0, history_limit = 20;
+  double timeout_seconds = 30, apply_timeout_seconds = 600;
+  std::string output = "table", colour = "auto";
+  std::string pki_directory, operator_name, history_file;
+  std::string host;    // inventory --host
+  std::string run_id;  // history show
+  std::string kind;    // explain
+
+  // pki
+  std::string pki_domain, pki_kind, pki_name, pki_request, pki_out, pki_file, pki_ca;
+  int pki_days = 0;
+};
+
+// Parses; on --help or a usage error prints what there is to say and sets `exit_code` (0 or 64),
+// returning false.
+bool ParseArguments(int argc, const char* const* argv, Arguments& arguments, int& exit_code);
+
+}  // namespace trustline::controller

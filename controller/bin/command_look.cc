@@ -1,0 +1,205 @@
+// status, history, inventory, explain: looking.
+#include <unistd.h>
+
+#include <iostream>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/synchronization/blocking_counter.h"
+#include "controller/bin/commands.h"
+#include "controller/bin/session.h"
+#include "controller/exit_codes.h"
+#include "controller/history/history_store.h"
+#include "controller/inventory/inventory.h"
+#include "controller/render/json_output.h"
+#include "controller/render/status_text.h"
+#include "protos/generic/kinds.h"
+
+namespace trustline::controller {
+namespace {
+
+// Asks all nodes at once; every node has an answer or a reason when this returns.
+std::vector<NodeStatus> AskAll(Fleet& fleet, const std::map<std::string, NodeAddress>& nodes,
+                               absl::Duration timeout) {
+  std::vector<NodeStatus> statuses;
+  for (const auto& [node, address] : nodes)
+    statuses.push_back({node, absl::UnknownError("no answer yet"), absl::InfinitePast()});
+  absl::BlockingCounter waiting(static_cast<int>(statuses.size()));
+  std::vector<std::unique_ptr<CallHandle>> calls;
+  for (NodeStatus& status : statuses) {
+    calls.push_back(fleet.Status(status.node, timeout,
+                                 [&waiting, &status](absl::StatusOr<v1::StatusResponse> answer) {
+                                   status.answer = std::move(answer);
+                                   waiting.DecrementCount();
+                                 }));
+  }
+  waiting.Wait();
+  return statuses;
+}
+
+int StatusExitCode(const std::vector<NodeStatus>& statuses) {
+  int code = kExitOk;
+  for (const NodeStatus& status : statuses) {
+    std::string word = StateWord(status);
+    if (word == "denied") return kExitDenied;
+    if (word == "unreachable") code |= kExitUnreachable;
+    if (word == "error") code |= kExitFailed;
+  }
+  return code;
+}
+
+}  // namespace
+
+int StatusCommand(const Arguments& arguments) {
+  CatchInterrupts();
+  absl::StatusOr<Operator> who = LoadOperator(arguments.pki_directory, arguments.operator_name);
+  if (!who.ok()) return Fail(who.status());
+  int code = kExitOk;
+  std::optional<std::map<std::string, NodeAddress>> nodes = NodesOf(arguments, code);
+  if (!nodes) return code;
+  absl::StatusOr<std::unique_ptr<Fleet>> fleet = MakeGrpcFleet(who->files, *nodes);
+  if (!fleet.ok()) return Fail(fleet.status());
+  // Looking must work without a history; it only knows when a silent node last spoke.
+  std::unique_ptr<HistoryStore> history;
+  if (access(arguments.history_file.c_str(), R_OK) == 0) {
+    absl::StatusOr<std::unique_ptr<HistoryStore>> opened =
+        HistoryStore::Open(arguments.history_file);
+    if (opened.ok()) {
+      history = *std::move(opened);
+    } else {
+      std::cerr << "trustline: " << opened.status().message() << "\n";
+    }
+  }
+  while (true) {
+    std::vector<NodeStatus> statuses =
+        AskAll(**fleet, *nodes, absl::Seconds(arguments.timeout_seconds));
+    for (NodeStatus& status : statuses) {
+      if (status.answer.ok() || history == nullptr) continue;
+      absl::StatusOr<LastSeen> seen = history->NodeLastSeen(status.node);
+      if (seen.ok()) status.last_seen = seen->when;
+    }
+    if (arguments.output == "json") {
+      std::cout << StatusJson(statuses, absl::Now());
+    } else {
+      if (arguments.watch && isatty(STDOUT_FILENO) == 1) std::cout << "\x1b[H\x1b[2J";
+      std::cout << FormatStatus(statuses, absl::Now(), StyleFor(STDOUT_FILENO, arguments.colour),
+                                !arguments.no_headers);
+    }
+    std::cout << std::flush;
+    code = StatusExitCode(statuses);
+    if (!arguments.watch) return code;
+    for (int i = 0; i < 20 && Interrupts() == 0; ++i) absl::SleepFor(absl::Milliseconds(100));
+    if (Interrupts() > 0) return kExitInterrupted;
+  }
+}
+
+int HistoryListCommand(const Arguments& arguments) {
+  absl::StatusOr<std::unique_ptr<HistoryStore>> history =
+      HistoryStore::Open(arguments.history_file);
+  if (!history.ok()) return Fail(history.status());
+  absl::StatusOr<std::vector<RunSummary>> runs = (*history)->List(arguments.history_limit);
+  if (!runs.ok()) return Fail(runs.status());
+  if (arguments.output == "json") {
+    std::cout << HistoryJson(*runs);
+    return kExitOk;
+  }
+  std::vector<std::vector<std::string>> rows = {{"RUN", "COMMAND", "PLAYBOOK", "OPERATOR",
+                                                 "STARTED", "TOOK", "NODES", "CHANGED", "EXIT",
+                                                 "STOPPED"}};
+  for (const RunSummary& run : *runs) {
+    bool ended = run.finished != absl::InfinitePast();
+    rows.push_back(
+        {run.run_id, run.command, run.playbook.empty() ? "-" : run.playbook, run.operator_name,
+         absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", run.started, absl::UTCTimeZone()),
+         ended ? HumanDuration(run.finished - run.started) : "not ended", absl::StrCat(run.nodes),
+         absl::StrCat(run.changed), ended ? absl::StrCat(run.exit_code) : "-", run.stopped});
+  }
+  std::cout << FormatTable(rows, !arguments.no_headers);
+  return kExitOk;
+}
+
+int HistoryShowCommand(const Arguments& arguments) {
+  absl::StatusOr<std::unique_ptr<HistoryStore>> history =
+      HistoryStore::Open(arguments.history_file);
+  if (!history.ok()) return Fail(history.status());
+  absl::StatusOr<RunSummary> summary = (*history)->Summary(arguments.run_id);
+  if (!summary.ok()) return Fail(summary.status());
+  absl::StatusOr<RunRecord> record = (*history)->Load(arguments.run_id);
+  if (!record.ok()) return Fail(record.status());
+  if (arguments.output == "json") {
+    std::cout << RunJson(*record, summary->exit_code);
+    return kExitOk;
+  }
+  std::cout << record->command << (record->playbook.empty() ? "" : " " + record->playbook) << " by "
+            << record->operator_name << ", "
+            << absl::FormatTime("%Y-%m-%dT%H:%M:%SZ", record->started, absl::UTCTimeZone()) << "\n";
+  if (record->finished == absl::InfinitePast()) {
+    std::cout << "not ended: the controller stopped before it could write down what was done; the "
+                 "agents know (trustline status)\n";
+    return kExitOk;
+  }
+  TextOptions options = TextOptionsOf(arguments);
+  RunPrinter printer(options, std::cout, std::cerr);
+  // Rows are stored in the order things ended; stages follow one another.
+  size_t at = 0;
+  while (at < record->rows.size()) {
+    StagePlan stage;
+    stage.number = record->rows[at].stage;
+    stage.play = record->rows[at].play;
+    stage.wave = record->rows[at].wave;
+    stage.hosts = record->nodes;
+    std::vector<ResourceRow> rows;
+    for (; at < record->rows.size() && record->rows[at].stage == stage.number; ++at)
+      rows.push_back(record->rows[at]);
+    printer.OnStageStart(stage, {});
+    printer.OnStageEnd(stage, rows);
+  }
+  PrintRecap(*record, options, std::cout);
+  return kExitOk;
+}
+
+int InventoryCommand(const Arguments& arguments) {
+  yaml::Diagnostics diagnostics;
+  bool input_missing = false;
+  std::optional<Inventory> inventory =
+      LoadInventory({arguments.inventories, ""}, diagnostics, &input_missing);
+  std::cerr << diagnostics.Render();
+  if (!inventory) return input_missing ? kExitNoInput : kExitBadPlaybook;
+  if (arguments.graph) {
+    std::cout << RenderInventoryGraph(*inventory, arguments.graph_vars);
+  } else if (!arguments.host.empty()) {
+    const InventoryHost* host = inventory->FindHost(arguments.host);
+    if (host == nullptr) {
+      std::cerr << "trustline: unknown host \"" << arguments.host << "\""
+                << yaml::DidYouMeanSuffix(arguments.host, inventory->HostNames()) << "\n";
+      return kExitNoInput;
+    }
+    std::cout << RenderInventoryHost(*host);
+  } else {
+    std::cout << RenderInventoryList(*inventory);
+  }
+  return kExitOk;
+}
+
+int ExplainCommand(const Arguments& arguments) {
+  if (arguments.kind.empty()) {
+    std::vector<std::vector<std::string>> rows;
+    rows.push_back({"KIND", "DECLARES"});
+    for (const KindDescriptor& kind : AllKinds()) rows.push_back({kind.name, kind.rule.summary()});
+    std::cout << FormatTable(rows);
+    return kExitOk;
+  }
+  const KindDescriptor* kind = FindKind(arguments.kind);
+  if (kind == nullptr) {
+    std::vector<std::string> names;
+    for (const KindDescriptor& known : AllKinds()) names.push_back(known.name);
+    std::cerr << "trustline: unknown kind \"" << arguments.kind << "\""
+              << yaml::DidYouMeanSuffix(arguments.kind, names)
+              << "; known: " << absl::StrJoin(names, ", ") << "\n";
+    return kExitUsage;
+  }
+  std::cout << ExplainKind(*kind);
+  return kExitOk;
+}
+
+}  // namespace trustline::controller

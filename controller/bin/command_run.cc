@@ -1,0 +1,179 @@
+// lint, plan, apply, rollback.
+#include <unistd.h>
+
+#include <iostream>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "controller/bin/commands.h"
+#include "controller/bin/session.h"
+#include "controller/exit_codes.h"
+#include "controller/history/history_store.h"
+#include "controller/inventory/inventory.h"
+#include "controller/render/json_output.h"
+#include "controller/render/run_text.h"
+
+namespace trustline::controller {
+namespace {
+
+std::string InventoryArguments(const Arguments& arguments) {
+  std::string text;
+  for (const std::string& inventory : arguments.inventories)
+    absl::StrAppend(&text, text.empty() ? "" : " ", "-i ", inventory);
+  return text;
+}
+
+// Nobody reads along; used where the output is one document at the end.
+class Silent : public RunObserver {};
+
+// Prints, stores and maps to an exit code what a run did.
+int Conclude(const Arguments& arguments, const RunRecord& record, HistoryStore& history,
+             JsonLines* lines) {
+  int code = ExitCodeOf(record);
+  if (arguments.output == "json") {
+    std::cout << RunJson(record, code);
+  } else if (arguments.output == "jsonl") {
+    lines->RunFinished(record, code);
+  } else {
+    PrintRecap(record, TextOptionsOf(arguments), std::cout);
+    std::cerr << SplitBatchAdvice(record, arguments.playbook, InventoryArguments(arguments));
+  }
+  if (absl::Status status = history.Finish(record, code); !status.ok()) {
+    std::cerr << "trustline: the run is done but not in the history: " << status.message() << "\n";
+    if (code == kExitOk) code = kExitError;
+  }
+  return code;
+}
+
+// Runs `body` with the observer the output format asks for.
+template <typename Body>
+int Observed(const Arguments& arguments, const std::string& run_id, HistoryStore& history,
+             Body body) {
+  JsonLines lines(run_id, std::cout, absl::Now);
+  Silent silent;
+  RunPrinter printer(TextOptionsOf(arguments), std::cout, std::cerr);
+  RunObserver* inner = arguments.output == "jsonl"  ? static_cast<RunObserver*>(&lines)
+                       : arguments.output == "json" ? static_cast<RunObserver*>(&silent)
+                                                    : &printer;
+  RunRecord record;
+  {
+    ProgressLine progress(*inner, std::cerr, isatty(STDERR_FILENO) == 1, absl::Now);
+    record = body(progress);
+  }
+  return Conclude(arguments, record, history, &lines);
+}
+
+}  // namespace
+
+int LintCommand(const Arguments& arguments) {
+  int code = kExitOk;
+  std::optional<CompiledPlaybook> compiled = CompileOrExplain(arguments, "", code);
+  if (!compiled) return code;
+  if (WantsLists(arguments)) {
+    PrintLists(arguments, *compiled);
+    return kExitOk;
+  }
+  int resources = 0;
+  for (const auto& [node, document] : compiled->documents) resources += document.resources_size();
+  if (arguments.output == "json") {
+    std::cout << DiagnosticsJson(yaml::Diagnostics());
+  } else {
+    std::cout << arguments.playbook << ": "
+              << Count(static_cast<int64_t>(compiled->stages.size()), "stage", "stages") << ", "
+              << Count(static_cast<int64_t>(compiled->documents.size()), "node", "nodes") << ", "
+              << Count(resources, "resource", "resources") << "; no errors\n";
+  }
+  return kExitOk;
+}
+
+int PlanCommand(const Arguments& arguments) {
+  CatchInterrupts();
+  int code = kExitOk;
+  if (WantsLists(arguments)) {
+    std::optional<CompiledPlaybook> compiled = CompileOrExplain(arguments, "", code);
+    if (compiled) PrintLists(arguments, *compiled);
+    return code;
+  }
+  std::optional<Prepared> prepared = Prepare(arguments, code);
+  if (!prepared) return code;
+  if (arguments.check && arguments.output == "jsonl") {
+    std::cerr << "trustline: --check knows -o table and -o json\n";
+    return kExitUsage;
+  }
+  RunOptions options = RunOptionsOf(arguments);
+  Silent silent;
+  PlanResult plan;
+  {
+    ProgressLine progress(silent, std::cerr, isatty(STDERR_FILENO) == 1, absl::Now);
+    plan = RunPlan(*prepared->fleet, prepared->input, options, progress);
+  }
+  if (arguments.output == "json") {
+    std::cout << PlanJson(plan, prepared->input.playbook);
+  } else {
+    if (arguments.check) std::cout << "CHECK MODE: nothing will be written\n";
+    PrintPlan(plan, prepared->input.playbook, TextOptionsOf(arguments), std::cout);
+  }
+  if (plan.interrupted) return kExitInterrupted;
+  PlanCounts counts = CountPlan(plan);
+  if (counts.denied > 0) return kExitDenied;
+  code = (counts.failed > 0 ? kExitFailed : 0) | (counts.unreachable > 0 ? kExitUnreachable : 0);
+  if (code != 0) return code;
+  if (counts.refused > 0) return kExitRefused;
+  if (arguments.detailed_exitcode &&
+      (counts.resources_changing > 0 || counts.pending > 0 || counts.stages_unknown > 0))
+    return kExitChangesPending;
+  return kExitOk;
+}
+
+int ApplyCommand(const Arguments& arguments) {
+  CatchInterrupts();
+  int code = kExitOk;
+  if (WantsLists(arguments)) {
+    std::optional<CompiledPlaybook> compiled = CompileOrExplain(arguments, "", code);
+    if (compiled) PrintLists(arguments, *compiled);
+    return code;
+  }
+  std::optional<Prepared> prepared = Prepare(arguments, code);
+  if (!prepared) return code;
+  absl::StatusOr<std::unique_ptr<HistoryStore>> history =
+      HistoryStore::Open(arguments.history_file);
+  if (!history.ok()) return Fail(history.status());
+  absl::StatusOr<std::string> run_id =
+      (*history)->Begin("apply", prepared->input.playbook.name, prepared->who.name, absl::Now());
+  if (!run_id.ok()) return Fail(run_id.status());
+  RunOptions options = RunOptionsOf(arguments);
+  options.run_id = *run_id;
+  return Observed(arguments, *run_id, **history, [&](RunObserver& observer) {
+    RunRecord record = RunApply(*prepared->fleet, prepared->input, options, observer);
+    record.operator_name = prepared->who.name;
+    return record;
+  });
+}
+
+int RollbackCommand(const Arguments& arguments) {
+  CatchInterrupts();
+  absl::StatusOr<Operator> who = LoadOperator(arguments.pki_directory, arguments.operator_name);
+  if (!who.ok()) return Fail(who.status());
+  int code = kExitOk;
+  std::optional<std::map<std::string, NodeAddress>> nodes = NodesOf(arguments, code);
+  if (!nodes) return code;
+  absl::StatusOr<std::unique_ptr<Fleet>> fleet = MakeGrpcFleet(who->files, *nodes);
+  if (!fleet.ok()) return Fail(fleet.status());
+  absl::StatusOr<std::unique_ptr<HistoryStore>> history =
+      HistoryStore::Open(arguments.history_file);
+  if (!history.ok()) return Fail(history.status());
+  absl::StatusOr<std::string> run_id = (*history)->Begin("rollback", "", who->name, absl::Now());
+  if (!run_id.ok()) return Fail(run_id.status());
+  RunOptions options = RunOptionsOf(arguments);
+  options.run_id = *run_id;
+  RollbackInput input;
+  for (const auto& [node, address] : *nodes) input.nodes.push_back(node);
+  input.include_trust = arguments.include_trust;
+  return Observed(arguments, *run_id, **history, [&](RunObserver& observer) {
+    RunRecord record = RunRollback(**fleet, input, options, observer);
+    record.operator_name = who->name;
+    return record;
+  });
+}
+
+}  // namespace trustline::controller

@@ -1,0 +1,49 @@
+// trustline: the operator's command.
+#include <cstdio>
+#include <iostream>
+#include <map>
+
+#include "controller/bin/arguments.h"
+#include "controller/bin/commands.h"
+#include "controller/exit_codes.h"
+#include "protos/generic/kinds.h"
+
+int main(int argc, char** argv) {
+  using namespace trustline::controller;
+  Arguments arguments;
+  int exit_code = kExitOk;
+  if (!ParseArguments(argc, argv, arguments, exit_code)) return exit_code;
+  const std::map<std::string, int (*)(const Arguments&)> commands = {
+      {"lint", LintCommand},
+      {"plan", PlanCommand},
+      {"apply", ApplyCommand},
+      {"rollback", RollbackCommand},
+      {"status", StatusCommand},
+      {"history list", HistoryListCommand},
+      {"history show", HistoryShowCommand},
+      {"inventory", InventoryCommand},
+      {"explain", ExplainCommand},
+      {"pki init", PkiCommand},
+      {"pki request", PkiCommand},
+      {"pki issue", PkiCommand},
+      {"pki sign", PkiCommand},
+      {"pki show", PkiCommand}};
+  int code = kExitOk;
+  if (arguments.command == "version") {
+    std::cout << "trustline " << TRUSTLINE_VERSION << "\n";
+  } else if (arguments.command == "schema") {
+    std::cout << trustline::PlaybookJsonSchema();
+  } else if (auto found = commands.find(arguments.command); found != commands.end()) {
+    code = found->second(arguments);
+  } else {
+    std::cerr << "trustline: no command " << arguments.command << "\n";
+    code = kExitUsage;
+  }
+  // A result that could not be written is not a success.
+  std::cout.flush();
+  if (!std::cout.good() && code == kExitOk) {
+    std::perror("trustline: standard output");
+    return kExitError;
+  }
+  return code;
+}

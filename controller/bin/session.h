@@ -1,0 +1,64 @@
+// What the commands that talk to agents share: the operator's identity, the compiled playbook, the
+// fleet, Ctrl-C and pauses.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "controller/bin/arguments.h"
+#include "controller/compile.h"
+#include "controller/fleet.h"
+#include "controller/render/run_text.h"
+#include "controller/runner.h"
+#include "trust/certificate.h"
+#include "trust/private_key.h"
+
+namespace trustline::controller {
+
+struct Operator {
+  OperatorIdentityFiles files;
+  Certificate certificate;
+  PrivateKey key;
+  std::string name, domain;
+};
+// `wanted` names one of several identities in the directory; empty: there is only one.
+absl::StatusOr<Operator> LoadOperator(const std::string& pki_directory, const std::string& wanted);
+
+CompileOptions CompileOptionsOf(const Arguments& arguments, const std::string& domain);
+TextOptions TextOptionsOf(const Arguments& arguments);
+RunOptions RunOptionsOf(const Arguments& arguments);
+
+// Prints to stderr ("trustline: ...") and maps the code: missing input 66, denied 77, else 1.
+int Fail(const absl::Status& status);
+
+// Compiles and prints what is wrong. Sets `exit_code` when nothing came of it.
+std::optional<CompiledPlaybook> CompileOrExplain(const Arguments& arguments,
+                                                 const std::string& domain, int& exit_code);
+
+// The documents sealed by the operator, the mask applied, the secrets read. Sets `exit_code` when
+// nothing came of it.
+struct Prepared {
+  Operator who;
+  RunInput input;
+  std::unique_ptr<Fleet> fleet;
+};
+std::optional<Prepared> Prepare(const Arguments& arguments, int& exit_code);
+
+// Counts Ctrl-C and SIGTERM from the first call on; the third ends the process as it always did.
+void CatchInterrupts();
+int Interrupts();
+// Asks on the terminal. False without one, on a "no", at end of input, or when interrupted.
+bool AskOnTerminal(const std::string& prompt);
+
+// Nodes of the inventory that --limit leaves, for commands without a playbook. Sets `exit_code`
+// when nothing came of it.
+std::optional<std::map<std::string, NodeAddress>> NodesOf(const Arguments& arguments,
+                                                          int& exit_code);
+
+// --list-hosts, --list-tasks, --list-tags.
+bool WantsLists(const Arguments& arguments);
+void PrintLists(const Arguments& arguments, const CompiledPlaybook& playbook);
+
+}  // namespace trustline::controller

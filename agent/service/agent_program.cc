@@ -6,9 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <condition_variable>
 #include <cstring>
 #include <iostream>
+#include <mutex>
 #include <string>
+#include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -20,6 +24,7 @@
 #include "agent/service/agent_server.h"
 #include "agent/service/identity_keeper.h"
 #include "agent/service/stage_runner.h"
+#include "agent/state_lock.h"
 #include "agent/systemd_notify.h"
 #include "protos/generic/kinds.h"
 #include "trust/dhcp_probe.h"
@@ -29,6 +34,8 @@ namespace trustline::agent {
 namespace {
 
 constexpr int kUsage = 64, kConfig = 78;
+// From the cancelling of a running apply to its next safe point.
+constexpr std::chrono::seconds kAfterDrain{15};
 
 constexpr char kHelp[] =
     "usage: trustline-agent [--config FILE] [--check-config] [--version]\n"
@@ -115,6 +122,48 @@ void ServeUntilStopped(const sigset_t& signals, IdentityKeeper& identity) {
   }
 }
 
+// Ends the process when stopping takes longer than `patience`: a call into the world (a hub, a
+// service) may be in no hurry. The journal brings the node to rights at the next start, as after
+// any crash.
+class LastResort {
+ public:
+  explicit LastResort(std::chrono::seconds patience)
+      : thread_([this, patience] {
+          std::unique_lock<std::mutex> lock(mutex_);
+          if (stopped_.wait_for(lock, patience, [this] { return done_; })) return;
+          Log(LogLevel::kWarning,
+              "stopped in the middle of an apply; the next start finishes or undoes it");
+          _exit(0);
+        }) {}
+  ~LastResort() {
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      done_ = true;
+    }
+    stopped_.notify_one();
+    thread_.join();
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable stopped_;
+  bool done_ = false;
+  std::thread thread_;  // last: starts with everything else in place
+};
+
+// Looks again at what was declared before, so that what has drifted is known from the start.
+void LookAgain(Converger& converger) {
+  v1::StatusResponse status;
+  if (absl::Status looked = converger.FillStatus(status); !looked.ok()) {
+    Log(LogLevel::kWarning, "could not look at what was declared",
+        {{"error", std::string(looked.message())}});
+  }
+  for (const v1::DocumentStatus& document : status.documents()) {
+    for (const std::string& drift : document.drifted())
+      Log(LogLevel::kWarning, "drifted", {{"playbook", document.playbook()}, {"what", drift}});
+  }
+}
+
 }  // namespace
 
 int RunAgentProgram(int argc, char** argv, CallHook hook) {
@@ -149,6 +198,10 @@ int RunAgentProgram(int argc, char** argv, CallHook hook) {
   signal(SIGPIPE, SIG_IGN);
   RouteGrpcLog();
 
+  // Before anything looks at the state: settling what a crash left must not meet a transaction that
+  // another agent is in the middle of.
+  absl::StatusOr<StateLock> lock = StateLock::Take(config->state_directory());
+  if (!lock.ok()) return fail("the agent cannot start", lock.status(), 1);
   RealHost host(*config, MakeDhcp(*config, hook), hook);
   absl::StatusOr<std::unique_ptr<IdentityKeeper>> identity =
       IdentityKeeper::Open(*config, host.host().clock);
@@ -171,21 +224,14 @@ int RunAgentProgram(int argc, char** argv, CallHook hook) {
   Log(LogLevel::kInfo, "serving",
       {{"node", config->node()}, {"port", absl::StrCat((*server)->port())}});
   Notify("READY=1");
-  // Look again at what was declared before; what has drifted is known from the start.
-  v1::StatusResponse status;
-  if (absl::Status looked = converger.FillStatus(status); !looked.ok()) {
-    Log(LogLevel::kWarning, "could not look at what was declared",
-        {{"error", std::string(looked.message())}});
-  }
-  for (const v1::DocumentStatus& document : status.documents()) {
-    for (const std::string& drift : document.drifted())
-      Log(LogLevel::kWarning, "drifted", {{"playbook", document.playbook()}, {"what", drift}});
-  }
-
+  // Beside serving: a look may ask a hub that does not answer.
+  std::thread looking([&converger] { LookAgain(converger); });
   ServeUntilStopped(signals, **identity);
   Notify("STOPPING=1");
+  const LastResort last_resort(std::chrono::seconds(config->drain_seconds()) + kAfterDrain);
   if (!(*server)->Drain(absl::Seconds(config->drain_seconds())))
     Log(LogLevel::kWarning, "a running apply was cancelled and put back");
+  looking.join();
   Log(LogLevel::kInfo, "stopped");
   return 0;
 }

@@ -1,4 +1,5 @@
-// Brings a node into line with its documents: plan, apply as one transaction per stage, roll back, recover after a crash, look again.
+// Brings a node into line with its documents: plan, apply as one transaction per stage, roll back,
+// recover after a crash, look again.
 #pragma once
 
 #include <functional>
@@ -21,35 +22,46 @@ struct StageRequest {
   std::vector<std::string> only;  // empty: every resource of the stage
   v1::SecretValues secrets;
   std::string run_id;
-  std::string plan_id;            // apply only: refuse when a fresh plan differs
+  std::string plan_id;  // apply only: refuse when a fresh plan differs
 };
 
 // Where outcomes go while they become known.
 using EventSink = std::function<void(const v1::ApplyEvent&)>;
 
-// Safe for concurrent use: plans run side by side, everything that writes is serialised. `cancelled` is asked between steps.
+// Safe for concurrent use: plans run side by side, everything that writes is serialised.
+// `cancelled` is asked between steps.
 class Converger {
  public:
   // `identity` is asked at each use, as identities hot-swap. Hooks into nothing; starts no thread.
-  Converger(std::function<NodeIdentity()> identity, Host host, HubDialer& dialer, const KindRegistry& kinds);
+  Converger(std::function<NodeIdentity()> identity, Host host, HubDialer& dialer,
+            const KindRegistry& kinds);
   ~Converger();
 
-  // Finishes or undoes what a crash left, before anything else. Call once at start. Returns a line per thing done.
+  // Finishes or undoes what a crash left, before anything else. Call once at start. Returns a line
+  // per thing done.
   absl::StatusOr<std::vector<std::string>> Recover();
 
-  // InvalidArgument: envelope or document wrong (signature, another node's). FailedPrecondition: collision between documents.
+  // InvalidArgument: envelope or document wrong (signature, another node's). FailedPrecondition:
+  // collision between documents.
   absl::StatusOr<v1::Plan> PlanStage(const StageRequest& request);
 
-  // One transaction. The report is returned also when resources failed; an error status means that nothing was tried. Lifts a hold. What `only` leaves out is
-  // looked at where something needs it, and does not let the stage count as passed.
-  absl::StatusOr<v1::StageReport> ApplyStage(const StageRequest& request, Prover& prover, const EventSink& events, const std::function<bool()>& cancelled);
+  // One transaction. The report is returned also when resources failed; an error status means that
+  // nothing was tried. Lifts a hold. What `only` leaves out is looked at where something needs it,
+  // and does not let the stage count as passed.
+  absl::StatusOr<v1::StageReport> ApplyStage(const StageRequest& request, Prover& prover,
+                                             const EventSink& events,
+                                             const std::function<bool()>& cancelled);
 
-  // Undoes the last changing run here, newest generation first, byte for byte; keeps what kinds marked holds_trust installed unless include_trust. Holds
-  // enforcement. A file that no longer holds what the run wrote is `refused` and nothing is done. A node without a changing run reports `unchanged`, in one
-  // row with the id and kind "rollback"; one whose run only installed trust that stays, or only published, is left as it is and not held.
-  absl::StatusOr<v1::StageReport> Rollback(const v1::RollbackStart& request, Prover& prover, const EventSink& events);
+  // Undoes the last changing run here, newest generation first, byte for byte; keeps what kinds
+  // marked holds_trust installed unless include_trust. Holds enforcement. A file that no longer
+  // holds what the run wrote is `refused` and nothing is done. A node without a changing run
+  // reports `unchanged`, in one row with the id and kind "rollback"; one whose run only installed
+  // trust that stays, or only published, is left as it is and not held.
+  absl::StatusOr<v1::StageReport> Rollback(const v1::RollbackStart& request, Prover& prover,
+                                           const EventSink& events);
 
-  // Fills documents (looked at again now where the secrets they need are held, else as of the last look), certificates, generations, hold, owed reloads.
+  // Fills documents (looked at again now where the secrets they need are held, else as of the last
+  // look), certificates, generations, hold, owed reloads.
   absl::Status FillStatus(v1::StatusResponse& status);
 
  private:

@@ -1,4 +1,5 @@
-// What a node offers to resource kinds: a read-only view for planning, effects for applying. A dry run that writes does not compile.
+// What a node offers to resource kinds: a read-only view for planning, effects for applying. A dry
+// run that writes does not compile.
 #pragma once
 
 #include <cstdint>
@@ -16,7 +17,8 @@
 
 namespace trustline::agent {
 
-// Called before every effect on the world with its name and target ("rename", "/etc/kea/kea-dhcp4.conf"). Production passes none. Tests count, fail or kill here.
+// Called before every effect on the world with its name and target ("rename",
+// "/etc/kea/kea-dhcp4.conf"). Production passes none. Tests count, fail or kill here.
 using CallHook = std::function<absl::Status(absl::string_view call, absl::string_view target)>;
 
 class Clock {
@@ -38,17 +40,20 @@ struct FileImage {
 class FileView {
  public:
   virtual ~FileView() = default;
-  // NotFound when absent; FailedPrecondition when it is not a regular file or a symlink stands in its path; ResourceExhausted over 64 MiB.
+  // NotFound when absent; FailedPrecondition when it is not a regular file or a symlink stands in
+  // its path; ResourceExhausted over 64 MiB.
   virtual absl::StatusOr<FileImage> Read(const std::string& path) const = 0;
   // Names of the entries, ascending. NotFound when absent.
   virtual absl::StatusOr<std::vector<std::string>> List(const std::string& directory) const = 0;
 };
 
-// Effects on files, each one step so that a crash can fall between any two. Writing outside the writable roots is PermissionDenied.
+// Effects on files, each one step so that a crash can fall between any two. Writing outside the
+// writable roots is PermissionDenied.
 class Files : public FileView {
  public:
-  // Creates a new file beside `target` with a random name, final owner, mode and xattrs set before the content, content written and fsynced. Returns its path.
-  // Missing parent directories are made (0755) and synced.
+  // Creates a new file beside `target` with a random name, final owner, mode and xattrs set before
+  // the content, content written and fsynced. Returns its path. Missing parent directories are made
+  // (0755) and synced.
   virtual absl::StatusOr<std::string> Stage(const std::string& target, const FileImage& image) = 0;
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
   // OK when it is already absent.
@@ -60,19 +65,22 @@ class Files : public FileView {
 class DhcpView {
  public:
   virtual ~DhcpView() = default;
-  // Kea JSON of the running configuration ("arguments" of config-get). Unavailable when the server does not answer.
+  // Kea JSON of the running configuration ("arguments" of config-get). Unavailable when the server
+  // does not answer.
   virtual absl::StatusOr<std::string> RunningConfig() const = 0;
   // Path of the configuration file; FailedPrecondition when agent.yaml names no DHCP server.
   virtual absl::StatusOr<std::string> ConfigPath() const = 0;
   // IPv4 address on which others reach this server.
   virtual absl::StatusOr<std::string> ServerAddress() const = 0;
-  // Has the server check a whole configuration text (Kea's dialect, comments allowed) without using it: a look, not an effect, so that a text can be judged
-  // before it is written. InvalidArgument carries the server's words.
+  // Has the server check a whole configuration text (Kea's dialect, comments allowed) without using
+  // it: a look, not an effect, so that a text can be judged before it is written. InvalidArgument
+  // carries the server's words.
   virtual absl::Status TestConfig(const std::string& json) const = 0;
 };
 class Dhcp : public DhcpView {
  public:
-  // Has the server re-read its configuration file. InvalidArgument: it did not like the file, with its words; it may then answer no client until it is given a good one.
+  // Has the server re-read its configuration file. InvalidArgument: it did not like the file, with
+  // its words; it may then answer no client until it is given a good one.
   virtual absl::Status Reload() = 0;
 };
 
@@ -96,11 +104,13 @@ class Services : public ServiceView {
 
 // Where things lie on this node; from agent.yaml.
 struct Layout {
-  std::string state_directory;          // journal, generations, documents, kinds' own records
-  std::string certificate_root;         // a directory per unit and store; empty: this node keeps no certificates
-  std::vector<std::string> one_per_subject;                // stores that keep one certificate per subject
-  std::map<std::string, std::string> merged_files;         // store -> PEM file that holds all its certificates
-  uint32_t certificate_uid = 0, certificate_gid = 0;       // owner of what is written there
+  std::string state_directory;  // journal, generations, documents, kinds' own records
+  std::string
+      certificate_root;  // a directory per unit and store; empty: this node keeps no certificates
+  std::vector<std::string> one_per_subject;  // stores that keep one certificate per subject
+  std::map<std::string, std::string>
+      merged_files;  // store -> PEM file that holds all its certificates
+  uint32_t certificate_uid = 0, certificate_gid = 0;  // owner of what is written there
 };
 
 // Views and effects, not owned; they outlive every kind call.

@@ -39,7 +39,7 @@ NodeServices::Options ServiceOptions(CallHook hook) {
 
 absl::Time SystemClock::Now() const { return absl::Now(); }
 
-RealHost::RealHost(const v1::AgentConfig& config, std::unique_ptr<Dhcp> dhcp, CallHook hook)
+RealHost::RealHost(const v1::AgentConfig& config, std::unique_ptr<Dhcp> dhcp, const CallHook& hook)
     : files_(WritableRoots(config), hook),
       dhcp_(std::move(dhcp)),
       services_({config.services().begin(), config.services().end()}, ServiceOptions(hook)),

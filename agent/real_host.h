@@ -20,7 +20,8 @@ class RealHost {
  public:
   // `dhcp`: MakeDhcp(config) of agent/dhcp. `hook` sees every effect on files and services;
   // production passes none.
-  RealHost(const v1::AgentConfig& config, std::unique_ptr<Dhcp> dhcp, CallHook hook = nullptr);
+  RealHost(const v1::AgentConfig& config, std::unique_ptr<Dhcp> dhcp,
+           const CallHook& hook = nullptr);
   RealHost(const RealHost&) = delete;
   RealHost& operator=(const RealHost&) = delete;
 

@@ -2,11 +2,15 @@
 
 namespace trustline::agent {
 
-absl::Status ResourceKind::Prove(const PlanContext&, const google::protobuf::Message&, Prover&) const { return absl::OkStatus(); }
+absl::Status ResourceKind::Prove(const PlanContext&, const google::protobuf::Message&,
+                                 Prover&) const {
+  return absl::OkStatus();
+}
 
 absl::Status ResourceKind::Undo(const std::string&, const Host&) const { return absl::OkStatus(); }
 
-std::string ResourceKind::Describe(const v1::Change& change, const google::protobuf::Message&, const google::protobuf::Message&) const {
+std::string ResourceKind::Describe(const v1::Change& change, const google::protobuf::Message&,
+                                   const google::protobuf::Message&) const {
   if (!change.text().empty()) return change.text();
   std::string text = change.identity();
   for (const v1::FieldChange& field : change.fields()) {

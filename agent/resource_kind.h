@@ -1,4 +1,5 @@
-// The contract of a resource kind on the node. A kind is stateless; one instance serves all resources and threads.
+// The contract of a resource kind on the node. A kind is stateless; one instance serves all
+// resources and threads.
 #pragma once
 
 #include <functional>
@@ -28,7 +29,8 @@ struct NodeIdentity {
   std::vector<Certificate> roots;
 };
 
-// Hub connections of one pass over a stage: one per address, dialled at first use. Planning gets readers only.
+// Hub connections of one pass over a stage: one per address, dialled at first use. Planning gets
+// readers only.
 class HubReaders {
  public:
   virtual ~HubReaders() = default;
@@ -44,7 +46,8 @@ class Prover {
  public:
   virtual ~Prover() = default;
   // Blocks until answered; Unavailable when nobody could ask.
-  virtual absl::StatusOr<v1::ProbeResponse> Ask(const std::string& from_node, const v1::ProbeRequest& probe) = 0;
+  virtual absl::StatusOr<v1::ProbeResponse> Ask(const std::string& from_node,
+                                                const v1::ProbeRequest& probe) = 0;
 };
 
 // What a kind sees while resolving and observing. Everything outlives the call.
@@ -55,12 +58,14 @@ struct PlanContext {
   const HostView& host;
   HubReaders& hubs;
   const v1::SecretValues& secrets;
-  // Digest of the desired content of another resource of the stage that was already planned, by id; empty when unknown. For `service`.
+  // Digest of the desired content of another resource of the stage that was already planned, by id;
+  // empty when unknown. For `service`.
   std::function<std::string(const std::string& id)> desired_digest_of;
 };
 
 struct Resolved {
-  // Set: go on to Observe. Null: `verdict` says why not (PENDING, REFUSED, UNSUPPORTED), with reasons.
+  // Set: go on to Observe. Null: `verdict` says why not (PENDING, REFUSED, UNSUPPORTED), with
+  // reasons.
   std::unique_ptr<google::protobuf::Message> desired;
   v1::Outcome verdict = v1::OUTCOME_UNSPECIFIED;
   std::vector<std::string> reasons;
@@ -68,9 +73,11 @@ struct Resolved {
 };
 
 struct Observed {
-  std::unique_ptr<google::protobuf::Message> present;  // same type as desired, restricted to what desired speaks of
-  std::string summary;                                 // optional: "2 of 6 certificates missing"
-  // Not empty: the difference cannot be closed by writing (a same-subject conflict, a configuration changed by hand): refused.
+  std::unique_ptr<google::protobuf::Message>
+      present;          // same type as desired, restricted to what desired speaks of
+  std::string summary;  // optional: "2 of 6 certificates missing"
+  // Not empty: the difference cannot be closed by writing (a same-subject conflict, a configuration
+  // changed by hand): refused.
   std::vector<std::string> refusals;
   std::vector<std::string> warnings;
 };
@@ -79,16 +86,21 @@ struct Observed {
 class TransactionBuilder {
  public:
   virtual ~TransactionBuilder() = default;
-  // Sets the whole content of a file, or its absence. Writing a path again replaces what was said before. A path that another resource of the transaction
-  // writes may be written only after asking Upcoming for it (so that both edits are kept); else AlreadyExists.
+  // Sets the whole content of a file, or its absence. Writing a path again replaces what was said
+  // before. A path that another resource of the transaction writes may be written only after asking
+  // Upcoming for it (so that both edits are kept); else AlreadyExists.
   virtual absl::Status WriteFile(const std::string& path, FileImage image) = 0;
   virtual absl::Status RemoveFile(const std::string& path) = 0;
-  // What a path will hold when the transaction commits: staged by any resource so far, else the host's. NotFound when absent or to be removed.
+  // What a path will hold when the transaction commits: staged by any resource so far, else the
+  // host's. NotFound when absent or to be removed.
   virtual absl::StatusOr<FileImage> Upcoming(const std::string& path) const = 0;
-  virtual absl::StatusOr<std::vector<std::string>> UpcomingList(const std::string& directory) const = 0;
-  // An effect after the files are in place, in order. `undo_argument` is journalled and given to ResourceKind::Undo when the transaction is put back, also
-  // after a crash; an effect that needs no undo passes an empty one.
-  virtual void AddEffect(std::string description, std::string undo_argument, std::function<absl::Status(const Host&, Hubs&)> act) = 0;
+  virtual absl::StatusOr<std::vector<std::string>> UpcomingList(
+      const std::string& directory) const = 0;
+  // An effect after the files are in place, in order. `undo_argument` is journalled and given to
+  // ResourceKind::Undo when the transaction is put back, also after a crash; an effect that needs
+  // no undo passes an empty one.
+  virtual void AddEffect(std::string description, std::string undo_argument,
+                         std::function<absl::Status(const Host&, Hubs&)> act) = 0;
 };
 
 class ResourceKind {
@@ -96,25 +108,36 @@ class ResourceKind {
   virtual ~ResourceKind() = default;
   // The field name in Resource's oneof.
   virtual std::string name() const = 0;
-  // Strings that no two resources of a node may share across documents ("tftp_pointer subnet 10.30.0.0/24"). Empty: never collides.
+  // Strings that no two resources of a node may share across documents ("tftp_pointer
+  // subnet 10.30.0.0/24"). Empty: never collides.
   virtual std::vector<std::string> Claims(const v1::Resource& resource) const = 0;
-  // Desired State from spec, topology, host and hub. An error status is `failed`; Unavailable errors of the hub too.
+  // Desired State from spec, topology, host and hub. An error status is `failed`; Unavailable
+  // errors of the hub too.
   virtual absl::StatusOr<Resolved> Resolve(const PlanContext& context) const = 0;
-  virtual absl::StatusOr<Observed> Observe(const PlanContext& context, const google::protobuf::Message& desired) const = 0;
-  // Only called when the difference is not empty. Puts what closes it into `transaction`; touches nothing itself.
-  virtual absl::Status Stage(const PlanContext& context, const google::protobuf::Message& desired, const google::protobuf::Message& present,
+  virtual absl::StatusOr<Observed> Observe(const PlanContext& context,
+                                           const google::protobuf::Message& desired) const = 0;
+  // Only called when the difference is not empty. Puts what closes it into `transaction`; touches
+  // nothing itself.
+  virtual absl::Status Stage(const PlanContext& context, const google::protobuf::Message& desired,
+                             const google::protobuf::Message& present,
                              TransactionBuilder& transaction) const = 0;
-  // Proof beyond looking at the host, after the effects, and for unchanged resources too. An error puts the transaction back. Default: nothing to prove.
-  virtual absl::Status Prove(const PlanContext& context, const google::protobuf::Message& desired, Prover& prover) const;
-  // Takes an effect back after the files were restored, by making the outside follow what the files say now (reload, restart). Must be safe when the effect
-  // never happened and when it is repeated. Not called for an empty argument. Default: OK.
+  // Proof beyond looking at the host, after the effects, and for unchanged resources too. An error
+  // puts the transaction back. Default: nothing to prove.
+  virtual absl::Status Prove(const PlanContext& context, const google::protobuf::Message& desired,
+                             Prover& prover) const;
+  // Takes an effect back after the files were restored, by making the outside follow what the files
+  // say now (reload, restart). Must be safe when the effect never happened and when it is repeated.
+  // Not called for an empty argument. Default: OK.
   virtual absl::Status Undo(const std::string& undo_argument, const Host& host) const;
-  // One line for an operator about a difference: "Phone-SAST-trust  CN=dst-pub;OU=...  serial 5A0F91...  CallManager of dst-pub, expires 2031-04-02". Default: the
-  // change's own text, as the difference of states gives it; without one its identity and fields.
-  virtual std::string Describe(const v1::Change& change, const google::protobuf::Message& desired, const google::protobuf::Message& present) const;
+  // One line for an operator about a difference: "Phone-SAST-trust  CN=dst-pub;OU=...  serial
+  // 5A0F91...  CallManager of dst-pub, expires 2031-04-02". Default: the change's own text, as the
+  // difference of states gives it; without one its identity and fields.
+  virtual std::string Describe(const v1::Change& change, const google::protobuf::Message& desired,
+                               const google::protobuf::Message& present) const;
 };
 
-// The one list of kinds on the node: name -> implementation. A kind of the proto that is missing here is answered `unsupported`.
+// The one list of kinds on the node: name -> implementation. A kind of the proto that is missing
+// here is answered `unsupported`.
 using KindRegistry = std::vector<std::unique_ptr<const ResourceKind>>;
 KindRegistry MakeKindRegistry();  // agent/resources/registry.cc
 

@@ -40,15 +40,16 @@ StagePass::StagePass(const ReceivedDocument& document, uint32_t stage, const Nod
       hubs_(dialer, secrets) {}
 
 absl::StatusOr<std::unique_ptr<StagePass>> StagePass::Open(
-    const ReceivedDocument& document, uint32_t stage, std::vector<const v1::Resource*> resources,
-    const std::vector<std::string>& only, const NodeIdentity& self, const Host& host,
-    HubDialer& dialer, const v1::SecretValues& secrets, const KindRegistry& kinds) {
+    const ReceivedDocument& document, uint32_t stage,
+    const std::vector<const v1::Resource*>& resources, const std::vector<std::string>& only,
+    const NodeIdentity& self, const Host& host, HubDialer& dialer, const v1::SecretValues& secrets,
+    const KindRegistry& kinds) {
   std::unique_ptr<StagePass> pass(new StagePass(document, stage, self, host, dialer, secrets));
-  TL_RETURN_IF_ERROR(pass->Arrange(std::move(resources), only, kinds));
+  TL_RETURN_IF_ERROR(pass->Arrange(resources, only, kinds));
   return pass;
 }
 
-absl::Status StagePass::Arrange(std::vector<const v1::Resource*> resources,
+absl::Status StagePass::Arrange(const std::vector<const v1::Resource*>& resources,
                                 const std::vector<std::string>& only, const KindRegistry& kinds) {
   std::map<std::string, const v1::Resource*> by_id;
   for (const v1::Resource* resource : resources) {

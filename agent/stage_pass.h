@@ -36,9 +36,10 @@ class StagePass {
   // `resources`: of `document`, in its order; `only`: ids to select, empty for all.
   // InvalidArgument: an id of `only`, `after` or `notified_by` that is not among them, or a circle.
   static absl::StatusOr<std::unique_ptr<StagePass>> Open(
-      const ReceivedDocument& document, uint32_t stage, std::vector<const v1::Resource*> resources,
-      const std::vector<std::string>& only, const NodeIdentity& self, const Host& host,
-      HubDialer& dialer, const v1::SecretValues& secrets, const KindRegistry& kinds);
+      const ReceivedDocument& document, uint32_t stage,
+      const std::vector<const v1::Resource*>& resources, const std::vector<std::string>& only,
+      const NodeIdentity& self, const Host& host, HubDialer& dialer,
+      const v1::SecretValues& secrets, const KindRegistry& kinds);
 
   // Looks at every resource in order. Reads only. `cancelled` (may be empty) is asked between
   // resources; what was not looked at is CANCELLED.
@@ -64,7 +65,7 @@ class StagePass {
  private:
   StagePass(const ReceivedDocument& document, uint32_t stage, const NodeIdentity& self,
             const Host& host, HubDialer& dialer, const v1::SecretValues& secrets);
-  absl::Status Arrange(std::vector<const v1::Resource*> resources,
+  absl::Status Arrange(const std::vector<const v1::Resource*>& resources,
                        const std::vector<std::string>& only, const KindRegistry& kinds);
   void LookAt(StageItem& item);
   PlanContext ContextOf(const StageItem& item);

@@ -1,5 +1,6 @@
-// What a cluster of a version must export and where it is imported: the vendor's rules as functions of the topology. Sources: Cisco 215539 and the
-// Security Guides, chapters Manage Bulk Certificates and Default Security.
+// What a cluster of a version must export and where it is imported: the vendor's rules as functions
+// of the topology. Sources: Cisco 215539 and the Security Guides, chapters Manage Bulk Certificates
+// and Default Security.
 #pragma once
 
 #include <string>
@@ -25,14 +26,18 @@ struct ExpectedExport {
 };
 
 // Every export the exchange needs for `units`, over all clusters, ordered by cluster, node, unit:
-//   CallManager: every node with role tftp. ITLRecovery: none before 10.5(2); every tftp node up to 12.4; the publisher from 12.5.
-//   CAPF: the publisher (or the node with role capf). tomcat: every node.
-// InvalidArgument: an unknown unit; fewer than two clusters; a name that is there twice; a cluster without a publisher or with several, without a tftp node though one
-// must export, or with an unreadable version. The message names the cluster.
-absl::StatusOr<std::vector<ExpectedExport>> ExpectedExports(const v1::Topology& topology, const std::vector<std::string>& units);
+//   CallManager: every node with role tftp. ITLRecovery: none before 10.5(2); every tftp node up
+//   to 12.4; the publisher from 12.5. CAPF: the publisher (or the node with role capf). tomcat:
+//   every node.
+// InvalidArgument: an unknown unit; fewer than two clusters; a name that is there twice; a cluster
+// without a publisher or with several, without a tftp node though one must export, or with an
+// unreadable version. The message names the cluster.
+absl::StatusOr<std::vector<ExpectedExport>> ExpectedExports(const v1::Topology& topology,
+                                                            const std::vector<std::string>& units);
 
-// Trust stores a unit is imported into: CallManager -> CallManager-trust, Phone-SAST-trust; ITLRecovery -> Phone-SAST-trust, CallManager-trust;
-// CAPF -> CallManager-trust; tomcat -> tomcat-trust. Empty for an unknown unit.
+// Trust stores a unit is imported into: CallManager -> CallManager-trust, Phone-SAST-trust;
+// ITLRecovery -> Phone-SAST-trust, CallManager-trust; CAPF -> CallManager-trust; tomcat ->
+// tomcat-trust. Empty for an unknown unit.
 std::vector<std::string> DefaultPlacement(absl::string_view unit);
 
 // The cluster a node belongs to, or nullptr.

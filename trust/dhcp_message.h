@@ -1,5 +1,6 @@
-// DHCPv4 messages to and from bytes, as far as asking for option 150 needs them. RFC 2131, 2132, 3046 (option 82), 3527 (link selection), 5859 (option 150).
-// Pure; bounded; never reads outside its input.
+// DHCPv4 messages to and from bytes, as far as asking for option 150 needs them. RFC 2131, 2132,
+// 3046 (option 82), 3527 (link selection), 5859 (option 150). Pure; bounded; never reads outside
+// its input.
 #pragma once
 
 #include <array>
@@ -15,7 +16,16 @@ namespace trustline {
 
 inline constexpr uint8_t kOptionTftpServers = 150;
 
-enum class DhcpType : uint8_t { kDiscover = 1, kOffer = 2, kRequest = 3, kDecline = 4, kAck = 5, kNak = 6, kRelease = 7, kInform = 8 };
+enum class DhcpType : uint8_t {
+  kDiscover = 1,
+  kOffer = 2,
+  kRequest = 3,
+  kDecline = 4,
+  kAck = 5,
+  kNak = 6,
+  kRelease = 7,
+  kInform = 8
+};
 
 struct DhcpMessage {
   uint8_t op = 1;  // 1 request, 2 reply
@@ -31,10 +41,12 @@ struct DhcpMessage {
 };
 
 std::string EncodeDhcp(const DhcpMessage& message);
-// InvalidArgument: shorter than 240 bytes, wrong cookie or hardware type, an option that runs over the end, no option 53.
+// InvalidArgument: shorter than 240 bytes, wrong cookie or hardware type, an option that runs over
+// the end, no option 53.
 absl::StatusOr<DhcpMessage> DecodeDhcp(absl::string_view bytes);
 
-// "10.20.0.11" <-> host order. InvalidArgument unless exactly four decimal numbers 0..255 without leading zeros.
+// "10.20.0.11" <-> host order. InvalidArgument unless exactly four decimal numbers 0..255 without
+// leading zeros.
 absl::StatusOr<uint32_t> ParseIpv4(absl::string_view text);
 std::string FormatIpv4(uint32_t address);
 struct Ipv4Subnet {

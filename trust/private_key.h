@@ -34,7 +34,9 @@ class PrivateKey {
   std::shared_ptr<void> key_;
 };
 
-// OK when `signature` is the certificate's key's SHA-256 signature over `data`; PermissionDenied otherwise.
-absl::Status VerifySignature(const Certificate& signer, absl::string_view data, absl::string_view signature);
+// OK when `signature` is the certificate's key's SHA-256 signature over `data`; PermissionDenied
+// otherwise.
+absl::Status VerifySignature(const Certificate& signer, absl::string_view data,
+                             absl::string_view signature);
 
 }  // namespace trustline

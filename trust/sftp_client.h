@@ -1,5 +1,6 @@
-// The part of SFTP version 3 that publishing immutable files needs, pipelined (source: draft-ietf-secsh-filexfer-02, and OpenSSH's PROTOCOL file for fsync and
-// statvfs). It knows nothing of SSH: it speaks over a byte stream.
+// The part of SFTP version 3 that publishing immutable files needs, pipelined (source:
+// draft-ietf-secsh-filexfer-02, and OpenSSH's PROTOCOL file for fsync and statvfs). It knows
+// nothing of SSH: it speaks over a byte stream.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +22,8 @@ namespace trustline {
 class SftpStream {
  public:
   virtual ~SftpStream() = default;
-  // Starts the clock of the longest wait anew. It runs on through Send and Receive; when it is out, both return Unavailable.
+  // Starts the clock of the longest wait anew. It runs on through Send and Receive; when it is out,
+  // both return Unavailable.
   virtual void StartClock() = 0;
   // Unavailable: dropped or out of time.
   virtual absl::Status Send(absl::string_view bytes) = 0;
@@ -40,8 +42,10 @@ struct SftpName {
   SftpAttributes attributes;
 };
 
-// Thread-compatible. The server is not trusted: every length it sends is bounded, and an answer that breaks the protocol ends the session (Internal).
-// Errors: NotFound, PermissionDenied, Unavailable (stream), ResourceExhausted (disk full), Unimplemented, Internal (the server's plain "failure", or nonsense).
+// Thread-compatible. The server is not trusted: every length it sends is bounded, and an answer
+// that breaks the protocol ends the session (Internal). Errors: NotFound, PermissionDenied,
+// Unavailable (stream), ResourceExhausted (disk full), Unimplemented, Internal (the server's plain
+// "failure", or nonsense).
 class SftpClient {
  public:
   // Says hello. The stream is owned from then on.
@@ -49,14 +53,17 @@ class SftpClient {
 
   // Follows symbolic links.
   absl::StatusOr<SftpAttributes> Stat(absl::string_view path);
-  // Without "." and ".."; entries whose names could not be a part of a path are left out. ResourceExhausted beyond `max_entries`.
+  // Without "." and ".."; entries whose names could not be a part of a path are left out.
+  // ResourceExhausted beyond `max_entries`.
   absl::StatusOr<std::vector<SftpName>> ReadDirectory(absl::string_view path, size_t max_entries);
   // ResourceExhausted when the file is larger than `max_bytes`.
   absl::StatusOr<std::string> ReadFile(absl::string_view path, uint64_t max_bytes);
-  // Creates a file that must not exist (Internal when it does, as version 3 cannot tell), writes, syncs it to disk where the server can, closes. On an error the
-  // file may be there in part; the caller removes it.
+  // Creates a file that must not exist (Internal when it does, as version 3 cannot tell), writes,
+  // syncs it to disk where the server can, closes. On an error the file may be there in part; the
+  // caller removes it.
   absl::Status WriteNewFile(absl::string_view path, absl::string_view bytes);
-  // Internal when `to` exists: version 3 knows no reason. Never replaces a file on a server that keeps to the draft.
+  // Internal when `to` exists: version 3 knows no reason. Never replaces a file on a server that
+  // keeps to the draft.
   absl::Status Rename(absl::string_view from, absl::string_view to);
   absl::Status MakeDirectory(absl::string_view path);
   absl::Status Remove(absl::string_view path);
@@ -84,7 +91,8 @@ class SftpClient {
   absl::StatusOr<Packet> Answer(uint32_t id);
   // For answers that are only a status.
   absl::Status StatusAnswer(uint32_t id, absl::string_view what);
-  // The status inside `packet`; Internal nonsense if it is none or says OK where data must come (`ok_is_nonsense`).
+  // The status inside `packet`; Internal nonsense if it is none or says OK where data must come
+  // (`ok_is_nonsense`).
   absl::Status ToStatus(const Packet& packet, absl::string_view what, bool ok_is_nonsense);
   absl::StatusOr<std::string> Handle(uint8_t type, absl::string_view arguments,
                                      absl::string_view what);

@@ -1,4 +1,5 @@
-// Numbers and bytes of SFTP version 3 (draft-ietf-secsh-filexfer-02). Pure; the reader never reads past its bytes.
+// Numbers and bytes of SFTP version 3 (draft-ietf-secsh-filexfer-02). Pure; the reader never reads
+// past its bytes.
 #pragma once
 
 #include <cstdint>
@@ -74,7 +75,8 @@ class SftpWriter {
   std::string bytes_;
 };
 
-// Reads front to back. After a value that is not there every further one is zero or empty and ok() is false. `bytes` must outlive it and its strings.
+// Reads front to back. After a value that is not there every further one is zero or empty and ok()
+// is false. `bytes` must outlive it and its strings.
 class SftpReader {
  public:
   explicit SftpReader(absl::string_view bytes) : rest_(bytes) {}
@@ -93,7 +95,8 @@ class SftpReader {
   bool ok_ = true;
 };
 
-// Whether `name` could be one part of a path: not empty, not "." or "..", no '/' or NUL, at most 255 bytes.
+// Whether `name` could be one part of a path: not empty, not "." or "..", no '/' or NUL, at most
+// 255 bytes.
 bool IsPathPart(absl::string_view name);
 
 }  // namespace trustline

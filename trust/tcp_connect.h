@@ -9,8 +9,9 @@
 
 namespace trustline {
 
-// A connected socket (non-blocking, close-on-exec, no Nagle delay), which the caller closes. Tries every address of `host` within `timeout` altogether.
-// Unavailable: refused, unreachable, no answer in time, or the name service does not answer now. FailedPrecondition: there is no such name.
+// A connected socket (non-blocking, close-on-exec, no Nagle delay), which the caller closes. Tries
+// every address of `host` within `timeout` altogether. Unavailable: refused, unreachable, no answer
+// in time, or the name service does not answer now. FailedPrecondition: there is no such name.
 absl::StatusOr<int> ConnectTcp(absl::string_view host, uint16_t port, absl::Duration timeout);
 
 }  // namespace trustline

@@ -10,7 +10,8 @@
 
 namespace trustline {
 
-// One thread per watchdog. Thread-compatible. After it has fired the socket is dead, whatever was going on.
+// One thread per watchdog. Thread-compatible. After it has fired the socket is dead, whatever was
+// going on.
 class Watchdog {
  public:
   // Duplicates `fd`, so that whoever owns it may close it at any time.

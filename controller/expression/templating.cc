@@ -99,7 +99,7 @@ bool OnlyOne(const std::vector<Piece>& pieces, absl::string_view text, size_t& w
 
 Evaluated RenderScalar(const Value& scalar, Environment& environment) {
   auto split = Split(scalar);
-  if (auto* error = std::get_if<ExpressionError>(&split)) return *std::move(error);
+  if (auto* error = std::get_if<ExpressionError>(&split)) return std::move(*error);
   const auto& pieces = std::get<std::vector<Piece>>(split);
   const absl::string_view text = scalar.text();
   size_t only = 0;

@@ -33,7 +33,7 @@ PlanCounts CountPlan(const PlanResult& plan);
 class RunPrinter : public RunObserver {
  public:
   RunPrinter(TextOptions options, std::ostream& out, std::ostream& err)
-      : options_(std::move(options)), out_(out), err_(err) {}
+      : options_(options), out_(out), err_(err) {}
   void OnStageStart(const StagePlan& stage, const std::vector<std::string>& nodes) override;
   void OnStageEnd(const StagePlan& stage, const std::vector<ResourceRow>& rows) override;
   void OnNotice(const std::string& text) override;

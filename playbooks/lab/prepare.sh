@@ -23,7 +23,7 @@ print_phases() {
 }
 
 build_packages=(g++ cmake ninja-build pkg-config ccache mold libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libssl-dev libssh-dev
-  libgtest-dev libgmock-dev libyaml-cpp-dev libsqlite3-dev libcli11-dev libspdlog-dev nlohmann-json3-dev)
+  libgtest-dev libgmock-dev libyaml-cpp-dev libsqlite3-dev libcli11-dev nlohmann-json3-dev)
 lab_packages=(openssh-server kea-dhcp4-server udhcpc iproute2 openssl)
 check_packages=(clang-format-16 clang-tidy-16 libclang-rt-16-dev)
 

@@ -13,8 +13,8 @@
 namespace trustline {
 
 struct KindDescriptor {
-  std::string name;                                    // "bundle_import", the field's name in the oneof
-  const google::protobuf::FieldDescriptor* field;      // in Resource
+  std::string name;                                // "bundle_import", the field's name in the oneof
+  const google::protobuf::FieldDescriptor* field;  // in Resource
   const google::protobuf::Descriptor* spec;
   v1::KindRule rule;
 };
@@ -37,7 +37,8 @@ std::vector<std::string> SecretNames(const google::protobuf::Message& message);
 
 // JSON schema (draft 2020-12) of a playbook, for editors; the task kinds come from the descriptors.
 std::string PlaybookJsonSchema();
-// The text of `trustline explain KIND`: summary, fields with type, default, meaning, and the example.
+// The text of `trustline explain KIND`: summary, fields with type, default, meaning, and the
+// example.
 std::string ExplainKind(const KindDescriptor& kind);
 
 }  // namespace trustline

@@ -1,4 +1,5 @@
-// What a plain scalar means under the core schema of YAML 1.2 (chapter 10.3), without the traps of 1.1.
+// What a plain scalar means under the core schema of YAML 1.2 (chapter 10.3), without the traps
+// of 1.1.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +10,8 @@
 
 namespace trustline::yaml {
 
-// A plain scalar resolved. With `problem` set the text is refused and the words say what to write instead.
+// A plain scalar resolved. With `problem` set the text is refused and the words say what to write
+// instead.
 struct PlainScalar {
   Type type = Type::kString;  // kNull, kBool, kInt, kFloat or kString
   bool bool_value = false;
@@ -21,7 +23,8 @@ struct PlainScalar {
 };
 PlainScalar ResolvePlain(absl::string_view text);
 
-// Offset of the first byte that is no part of well-formed UTF-8 or is a control character YAML forbids; npos when there is none.
+// Offset of the first byte that is no part of well-formed UTF-8 or is a control character YAML
+// forbids; npos when there is none.
 size_t FindUnreadableByte(absl::string_view text);
 
 }  // namespace trustline::yaml

@@ -25,13 +25,14 @@ class Diagnostics {
   void Warning(const Span& span, std::string message);
   // Belongs to the diagnostic before it.
   void Note(const Span& span, std::string message);
-  // Never shows the text at `span` in a snippet of this collection, for secrets written where a reference is wanted. Call it for every scalar of a value.
+  // Never shows the text at `span` in a snippet of this collection, for secrets written where a
+  // reference is wanted. Call it for every scalar of a value.
   void Hide(const Span& span);
   bool has_errors() const { return errors_ > 0; }
   int errors() const { return errors_; }
   const std::vector<Diagnostic>& all() const { return all_; }
-  // "file.yml:14:24: error: message\n   14 |     the line\n      |     ^~~~\n" for each, in the order of place. No colour. What is said twice is shown once, and at most
-  // 100 are shown.
+  // "file.yml:14:24: error: message\n   14 |     the line\n      |     ^~~~\n" for each, in the
+  // order of place. No colour. What is said twice is shown once, and at most 100 are shown.
   std::string Render() const;
   // OK without errors; else InvalidArgument with Render().
   absl::Status ToStatus() const;

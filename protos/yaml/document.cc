@@ -275,8 +275,7 @@ class Builder : public YAML::EventHandler {
           span, absl::StrCat(tag, " takes a ", tag == "!env" ? "name" : "path", ", not ", what));
     } else if (tag == "!vault") {
       diagnostics_.Error(
-          span,
-          "unsupported: !vault, ansible-vault is not read yet; use !env NAME or !file PATH");
+          span, "unsupported: !vault, ansible-vault is not read yet; use !env NAME or !file PATH");
     } else if (absl::ConsumePrefix(&tag, kCoreTag)) {
       diagnostics_.Error(span, absl::StrCat("tag !!", tag, " does not fit ", what));
     } else {

@@ -1,4 +1,5 @@
-// YAML values that know where they stand in which file, through templating up to the message they end in.
+// YAML values that know where they stand in which file, through templating up to the message they
+// end in.
 #pragma once
 
 #include <cstdint>
@@ -17,7 +18,8 @@ struct SourceFile {
   std::string text;
 };
 
-// 1-based line and column (in bytes); `end_column` is exclusive and on the same line, 0 when unknown.
+// 1-based line and column (in bytes); `end_column` is exclusive and on the same line, 0 when
+// unknown.
 struct Span {
   std::shared_ptr<const SourceFile> file;
   uint32_t line = 0;
@@ -42,11 +44,13 @@ class Value {
   static Value Bool(bool value, Span span);
   static Value Int(int64_t value, Span span);
   static Value Float(double value, Span span);
-  // `plain`: written without quotes, as in `when: a == b`. A whole-value template such as "{{ hub }}" is always quoted, because { begins a map.
+  // `plain`: written without quotes, as in `when: a == b`. A whole-value template such as "{{ hub
+  // }}" is always quoted, because { begins a map.
   static Value String(std::string value, Span span, bool plain = false);
   static Value FromList(List items, Span span);
   static Value FromMap(Map members, Span span);
-  // A reference made by !env NAME or !file PATH; `reference` is "env:NAME" or "file:PATH". Holds no secret value.
+  // A reference made by !env NAME or !file PATH; `reference` is "env:NAME" or "file:PATH". Holds no
+  // secret value.
   static Value Secret(std::string reference, Span span);
 
   Type type() const { return type_; }

@@ -1,4 +1,5 @@
-// A hub in memory with switches. One FakeHubServer is the disk and the link; every FakeHub is a connection to it.
+// A hub in memory with switches. One FakeHubServer is the disk and the link; every FakeHub is a
+// connection to it.
 #pragma once
 
 #include <cstddef>
@@ -27,7 +28,8 @@ struct FakeHubCall {
 // Safe for concurrent use. Calls are counted from 1 over all kinds, dialling included.
 class FakeHubServer {
  public:
-  // The disk, reached behind the protocol's back: what a tamperer or an administrator would do. Directories exist where files are.
+  // The disk, reached behind the protocol's back: what a tamperer or an administrator would do.
+  // Directories exist where files are.
   void Put(absl::string_view path, absl::string_view bytes);
   bool Remove(absl::string_view path);
   // NotFound when there is no such file.
@@ -43,11 +45,14 @@ class FakeHubServer {
   void ClearFailures();
   // Total bytes the disk holds. A Publish beyond it is ResourceExhausted and leaves nothing.
   void SetCapacity(uint64_t bytes);
-  // The `n`th Publish from now on loses its link half way: Unavailable, half of the bytes stay under a temporary name.
+  // The `n`th Publish from now on loses its link half way: Unavailable, half of the bytes stay
+  // under a temporary name.
   void DropUpload(int n);
-  // The `n`th Publish from now on loses its link after the rename: Unavailable, though the file is there.
+  // The `n`th Publish from now on loses its link after the rename: Unavailable, though the file is
+  // there.
   void DropAfterRename(int n);
-  // Called before every call, outside the lock; what is not OK becomes the call's answer. A hook may use this server.
+  // Called before every call, outside the lock; what is not OK becomes the call's answer. A hook
+  // may use this server.
   void SetHook(std::function<absl::Status(const FakeHubCall&)> hook);
 
   int calls() const;
@@ -89,8 +94,9 @@ class FakeHub : public Hub {
   FakeHubServer* server_;
 };
 
-// Every address reaches the one server, whose directory stands for the address's. Secrets must be held, as with a real hub; their values are not looked at
-// unless RequireSecret is set. Safe for concurrent use; the server must outlive it and what it dials.
+// Every address reaches the one server, whose directory stands for the address's. Secrets must be
+// held, as with a real hub; their values are not looked at unless RequireSecret is set. Safe for
+// concurrent use; the server must outlive it and what it dials.
 class FakeHubDialer : public HubDialer {
  public:
   explicit FakeHubDialer(FakeHubServer* server) : server_(server) {}

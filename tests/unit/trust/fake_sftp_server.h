@@ -1,4 +1,5 @@
-// An SFTP server in memory, at the far end of an SftpStream, that can drop the link at any request and answer in unusual ways.
+// An SFTP server in memory, at the far end of an SftpStream, that can drop the link at any request
+// and answer in unusual ways.
 #pragma once
 
 #include <cstdint>
@@ -14,7 +15,8 @@
 
 namespace trustline {
 
-// Thread-compatible. The server outlives its streams. Paths are as given; a file's directory must have been made.
+// Thread-compatible. The server outlives its streams. Paths are as given; a file's directory must
+// have been made.
 class FakeSftpServer {
  public:
   std::map<std::string, std::string> files;
@@ -23,13 +25,14 @@ class FakeSftpServer {
   // Extensions offered.
   bool fsync = true;
   bool statvfs = true;
-  uint64_t capacity = UINT64_MAX;      // bytes of all files
-  uint32_t largest_read = 32 * 1024;   // answers to READ are cut to this
-  bool answer_backwards = false;       // answers not yet asked for are given last first
+  uint64_t capacity = UINT64_MAX;     // bytes of all files
+  uint32_t largest_read = 32 * 1024;  // answers to READ are cut to this
+  bool answer_backwards = false;      // answers not yet asked for are given last first
   // Changes an answer on its way out.
   std::function<void(std::string*)> spoil;
 
-  // The link drops at the nth request from now on, counted over all connections and with hellos: before it is done, or after, so that only its answer is lost.
+  // The link drops at the nth request from now on, counted over all connections and with hellos:
+  // before it is done, or after, so that only its answer is lost.
   void DropAt(int n, bool after);
   bool dropped() const { return dropped_; }
   int requests() const { return requests_; }
@@ -47,7 +50,8 @@ class FakeSftpServer {
   };
 
   // False when the link drops instead of an answer.
-  bool Serve(const std::string& packet, std::map<std::string, Handle>* handles, std::string* answer);
+  bool Serve(const std::string& packet, std::map<std::string, Handle>* handles,
+             std::string* answer);
   std::string Answer(const std::string& packet, std::map<std::string, Handle>* handles);
   uint64_t Used() const;
 

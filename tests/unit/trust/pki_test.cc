@@ -28,7 +28,7 @@ TEST(Pki, AuthorityIsSelfSignedAndNamesItsDomain) {
 
 TEST(Pki, UnusableDomainsAreRefused) {
   for (const std::string& domain : {std::string(), std::string("a/b"), std::string("a b"),
-                                   std::string("-a"), std::string(49, 'a')}) {
+                                    std::string("-a"), std::string(49, 'a')}) {
     EXPECT_EQ(MakeAuthority(domain, TestPki::ValidFrom(), kDay).status().code(),
               absl::StatusCode::kInvalidArgument)
         << domain;

@@ -6,10 +6,12 @@
 #include <set>
 #include <utility>
 
+#include "absl/algorithm/container.h"
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
+#include "protos/generic/kinds.h"
 
 namespace trustline::controller {
 namespace {
@@ -476,6 +478,35 @@ void SelectResources(const Mask& mask, const std::vector<std::string>& allowed, 
       input.selected[stage][node] = std::move(chosen);
     }
   }
+}
+
+std::vector<std::string> PartialPointers(const RunInput& input) {
+  struct Servers {
+    std::vector<std::string> in, out;
+  };
+  std::map<std::pair<uint32_t, std::string>, Servers> scopes;
+  for (const auto& [node, document] : input.playbook.documents) {
+    for (const v1::Resource& resource : document.resources()) {
+      const KindDescriptor* kind = KindOf(resource);
+      if (kind == nullptr || !kind->rule.pointer()) continue;
+      bool selected = false;
+      if (auto stage = input.selected.find(resource.stage()); stage != input.selected.end()) {
+        if (auto ids = stage->second.find(node); ids != stage->second.end()) {
+          selected = ids->second.empty() || absl::c_linear_search(ids->second, resource.id());
+        }
+      }
+      Servers& servers = scopes[{resource.stage(), resource.id()}];
+      (selected ? servers.in : servers.out).push_back(node);
+    }
+  }
+  std::vector<std::string> lines;
+  for (const auto& [scope, servers] : scopes) {
+    if (servers.in.empty() || servers.out.empty()) continue;
+    lines.push_back(absl::StrCat(scope.second, " is selected on ", absl::StrJoin(servers.in, ", "),
+                                 " but not on ", absl::StrJoin(servers.out, ", "),
+                                 ": phones get whichever server answers first until both agree"));
+  }
+  return lines;
 }
 
 RunRecord RunApply(Fleet& fleet, const RunInput& input, const RunOptions& options,

@@ -55,6 +55,10 @@ struct RunInput {
 // Fills `selected` from a mask and the nodes of --limit.
 void SelectResources(const Mask& mask, const std::vector<std::string>& allowed, RunInput& input);
 
+// Pointer resources that the mask leaves out on some of the nodes that declare them: phones of the
+// scope would get whichever server answers first. One line each, naming who is in and who is out.
+std::vector<std::string> PartialPointers(const RunInput& input);
+
 // Runs the playbook. Returns when nothing is in flight any more and the leases are released. Nodes
 // that were asked have at least one row each.
 RunRecord RunApply(Fleet& fleet, const RunInput& input, const RunOptions& options,

@@ -26,6 +26,7 @@
 #include "agent/service/stage_runner.h"
 #include "agent/state_lock.h"
 #include "agent/systemd_notify.h"
+#include "google/protobuf/stubs/logging.h"
 #include "protos/generic/kinds.h"
 #include "trust/dhcp_probe.h"
 #include "trust/sftp_hub.h"
@@ -188,6 +189,9 @@ int RunAgentProgram(int argc, char** argv, CallHook hook) {
     Log(LogLevel::kError, what, {{"error", std::string(status.message())}});
     return code;
   };
+  // What foreign bytes make libprotobuf say is said by whoever parses them, with the name of the
+  // thing.
+  google::protobuf::SetLogHandler(nullptr);
   HardenProcess();
   // Blocked before any thread starts, so that all of them inherit it and only sigtimedwait sees
   // them.

@@ -6,10 +6,14 @@
 #include "controller/bin/arguments.h"
 #include "controller/bin/commands.h"
 #include "controller/exit_codes.h"
+#include "google/protobuf/stubs/logging.h"
 #include "protos/generic/kinds.h"
 
 int main(int argc, char** argv) {
   using namespace trustline::controller;
+  // What foreign bytes make libprotobuf say is said by whoever parses them, with the name of the
+  // thing.
+  google::protobuf::SetLogHandler(nullptr);
   Arguments arguments;
   int exit_code = kExitOk;
   if (!ParseArguments(argc, argv, arguments, exit_code)) return exit_code;

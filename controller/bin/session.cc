@@ -204,6 +204,9 @@ std::optional<Prepared> Prepare(const Arguments& arguments, int& exit_code) {
     exit_code = kExitNoInput;
     return std::nullopt;
   }
+  for (const std::string& line : PartialPointers(prepared.input)) {
+    std::cerr << "warning: " << line << "\n";
+  }
   std::set<std::string> asked;
   for (const auto& [stage, nodes] : prepared.input.selected) {
     for (const auto& [node, ids] : nodes) asked.insert(node);

@@ -199,6 +199,22 @@ TEST(Runner, WhenAllPartnersAgreeThereIsNoSplitToReport) {
               IsEmpty());
 }
 
+TEST(PartialPointers, NamesTheServersALimitLeavesOut) {
+  RunInput input = InputOf({{"dhcp-a", "dhcp-b"}});
+  for (const std::string node : {"dhcp-a", "dhcp-b"}) {
+    v1::Resource* resource = input.playbook.documents[node].add_resources();
+    resource->set_id("tftp_pointer \"global\"");
+    resource->set_stage(1);
+    resource->mutable_tftp_pointer()->mutable_scope()->set_global(true);
+  }
+  EXPECT_THAT(PartialPointers(input), IsEmpty());
+  input.selected[1].erase("dhcp-b");
+  ASSERT_EQ(PartialPointers(input).size(), 1u);
+  EXPECT_THAT(PartialPointers(input)[0], HasSubstr("selected on dhcp-a but not on dhcp-b"));
+  input.selected.clear();  // nobody: nothing is split
+  EXPECT_THAT(PartialPointers(input), IsEmpty());
+}
+
 TEST(Runner, OneHangingNodeNeverStallsTheOthers) {
   FakeFleet fleet;
   fleet.hanging = {"n0"};

@@ -8,6 +8,7 @@
 
 #include "absl/algorithm/container.h"
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
@@ -61,28 +62,30 @@ class Leases {
   Leases(Fleet& fleet, std::shared_ptr<Mailbox> mailbox, const RunOptions& options)
       : fleet_(fleet), mailbox_(std::move(mailbox)), options_(options) {}
 
-  // Takes all; returns the nodes that could not be had, with the reason.
+  // Takes all; returns the nodes that could not be had, with the reason. What an ended run of the
+  // same operator still holds is taken over: its controller cannot come back for it.
   std::map<std::string, absl::Status> TakeAll(const std::vector<std::string>& nodes) {
-    std::map<std::string, absl::Status> problems;
-    size_t answers = 0;
-    std::vector<std::unique_ptr<CallHandle>> calls;
-    for (const std::string& node : nodes) {
-      calls.push_back(fleet_.Lease(
-          node, Request(v1::LeaseRequest::ACTION_TAKE), options_.answer_timeout,
-          ByMail<v1::LeaseResponse>(mailbox_, [&, node](absl::StatusOr<v1::LeaseResponse> answer) {
-            ++answers;
-            if (answer.ok()) {
-              held_.insert(node);
-            } else {
-              problems[node] = answer.status();
-            }
-          })));
-    }
-    while (answers < nodes.size()) {
-      mailbox_->Deliver(kTick);
-      if (options_.interrupts() > 0) {
-        for (auto& call : calls) call->Cancel();
+    std::map<std::string, v1::LeaseRequest> takes;
+    for (const std::string& node : nodes)
+      takes[node] = Request(v1::LeaseRequest::ACTION_TAKE, options_.run_id);
+    std::map<std::string, absl::Status> problems = Ask(takes);
+    std::map<std::string, v1::LeaseRequest> releases, retakes;
+    for (const auto& [node, status] : problems) {
+      for (const std::string& run_id : options_.ended_runs) {
+        if (!absl::IsFailedPrecondition(status) ||
+            !absl::StrContains(status.message(), absl::StrCat("run ", run_id, " of ")))
+          continue;
+        releases[node] = Request(v1::LeaseRequest::ACTION_RELEASE, run_id);
+        retakes[node] = takes[node];
       }
+    }
+    if (!releases.empty()) {
+      Ask(releases);
+      for (const auto& [node, request] : retakes) problems.erase(node);
+      problems.merge(Ask(retakes));
+    }
+    for (const std::string& node : nodes) {
+      if (!problems.contains(node)) held_.insert(node);
     }
     renewed_ = options_.now();
     return problems;
@@ -96,7 +99,7 @@ class Leases {
     for (const std::string& node : held_) {
       ++outstanding_;
       handles_.push_back(fleet_.Lease(
-          node, Request(v1::LeaseRequest::ACTION_TAKE), options_.answer_timeout,
+          node, Request(v1::LeaseRequest::ACTION_TAKE, options_.run_id), options_.answer_timeout,
           ByMail<v1::LeaseResponse>(
               mailbox_, [this](absl::StatusOr<v1::LeaseResponse>) { --outstanding_; })));
     }
@@ -109,7 +112,7 @@ class Leases {
     for (const std::string& node : held_) {
       ++outstanding_;
       handles_.push_back(
-          fleet_.Lease(node, Request(v1::LeaseRequest::ACTION_RELEASE),
+          fleet_.Lease(node, Request(v1::LeaseRequest::ACTION_RELEASE, options_.run_id),
                        std::min(options_.answer_timeout, absl::Seconds(5)),
                        ByMail<v1::LeaseResponse>(
                            mailbox_, [this, &kept, node](absl::StatusOr<v1::LeaseResponse> answer) {
@@ -122,10 +125,33 @@ class Leases {
   }
 
  private:
-  v1::LeaseRequest Request(v1::LeaseRequest::Action action) const {
+  // Asks all at once and waits for every answer; returns those that were not OK.
+  std::map<std::string, absl::Status> Ask(const std::map<std::string, v1::LeaseRequest>& requests) {
+    std::map<std::string, absl::Status> problems;
+    size_t answers = 0;
+    std::vector<std::unique_ptr<CallHandle>> calls;
+    for (const auto& [name, request] : requests) {
+      calls.push_back(
+          fleet_.Lease(name, request, options_.answer_timeout,
+                       ByMail<v1::LeaseResponse>(
+                           mailbox_, [&, node = name](absl::StatusOr<v1::LeaseResponse> answer) {
+                             ++answers;
+                             if (!answer.ok()) problems[node] = answer.status();
+                           })));
+    }
+    while (answers < requests.size()) {
+      mailbox_->Deliver(kTick);
+      if (options_.interrupts() > 0) {
+        for (auto& call : calls) call->Cancel();
+      }
+    }
+    return problems;
+  }
+
+  static v1::LeaseRequest Request(v1::LeaseRequest::Action action, const std::string& run_id) {
     v1::LeaseRequest request;
     request.set_action(action);
-    request.set_run_id(options_.run_id);
+    request.set_run_id(run_id);
     request.set_seconds(kLeaseSeconds);
     return request;
   }
@@ -152,6 +178,11 @@ ResourceRow WholeNodeRow(const std::string& node, uint32_t stage, const StagePla
   row.outcome.set_outcome(OutcomeOfStatus(status));
   row.outcome.add_reasons(std::string(status.message()));
   return row;
+}
+
+std::string InterruptNotice(const std::vector<std::string>& waiting) {
+  return absl::StrCat("interrupted: nothing more is started; waiting for ",
+                      absl::StrJoin(waiting, ", "), " (again to cancel)");
 }
 
 // The node's state in a stage, from its rows: the worst counts.
@@ -419,6 +450,10 @@ class ApplyRun {
         conversation.call->Cancel();
       }
     }
+    if (options_.interrupts() > 0 && !waiting.empty() && !told_of_interrupt_) {
+      told_of_interrupt_ = true;
+      observer_.OnNotice(InterruptNotice(waiting));
+    }
     observer_.OnTick(stage, waiting);
   }
 
@@ -437,6 +472,7 @@ class ApplyRun {
   std::vector<std::unique_ptr<CallHandle>> ended_calls_;
   const StagePlan* open_stage_ = nullptr;
   std::vector<ResourceRow> stage_rows_;
+  bool told_of_interrupt_ = false;
   RunRecord record_;
 };
 
@@ -564,8 +600,12 @@ RunRecord RunRollback(Fleet& fleet, const RollbackInput& input, const RunOptions
   while (!running.empty()) {
     mailbox->Deliver(kTick);
     leases.RenewWhenDue();
-    observer.OnTick(stage, std::vector<std::string>(running.begin(), running.end()));
-    if (options.interrupts() > 0) record.interrupted = true;
+    std::vector<std::string> waiting(running.begin(), running.end());
+    observer.OnTick(stage, waiting);
+    if (options.interrupts() > 0 && !record.interrupted) {
+      record.interrupted = true;
+      if (!waiting.empty()) observer.OnNotice(InterruptNotice(waiting));
+    }
     if (options.interrupts() > 1 && !cancelled) {
       cancelled = true;
       for (auto& call : calls) call->Cancel();

@@ -32,6 +32,9 @@ class RunObserver {
 
 struct RunOptions {
   std::string run_id;
+  // Runs of the same operator whose controller is gone for good: a lease one of them still holds is
+  // taken over, so that an interrupted run is resumed by running it again.
+  std::vector<std::string> ended_runs;
   int forks = 50;
   absl::Duration answer_timeout = absl::Seconds(30);  // lease, plan, status, probe
   absl::Duration apply_timeout = absl::Seconds(600);  // one stage on one node

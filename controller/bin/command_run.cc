@@ -9,9 +9,11 @@
 #include "controller/bin/session.h"
 #include "controller/exit_codes.h"
 #include "controller/history/history_store.h"
+#include "controller/history/run_lock.h"
 #include "controller/inventory/inventory.h"
 #include "controller/render/json_output.h"
 #include "controller/render/run_text.h"
+#include "trust/status_macros.h"
 
 namespace trustline::controller {
 namespace {
@@ -24,7 +26,37 @@ std::string InventoryArguments(const Arguments& arguments) {
 }
 
 // Nobody reads along; used where the output is one document at the end.
-class Silent : public RunObserver {};
+class Silent : public RunObserver {
+  void OnNotice(const std::string& text) override { std::cerr << "note: " << text << "\n"; }
+};
+
+// A run under way: its id, written down as begun, and the lock that shows that it lives.
+struct BegunRun {
+  std::string run_id;
+  std::unique_ptr<RunLock> lock;
+  std::vector<std::string> ended;  // of this operator, the latest; see RunOptions
+};
+
+absl::StatusOr<BegunRun> BeginRun(const Arguments& arguments, HistoryStore& history,
+                                  const std::string& command, const std::string& playbook,
+                                  const std::string& operator_name) {
+  constexpr int kLookBack = 50;
+  constexpr absl::Duration kJustBegun = absl::Seconds(5);
+  BegunRun run;
+  TL_ASSIGN_OR_RETURN(std::vector<RunSummary> earlier, history.List(kLookBack));
+  TL_ASSIGN_OR_RETURN(run.run_id, history.Begin(command, playbook, operator_name, absl::Now()));
+  TL_ASSIGN_OR_RETURN(run.lock, RunLock::Hold(arguments.history_file, run.run_id));
+  for (const RunSummary& summary : earlier) {
+    if (summary.operator_name != operator_name) continue;
+    const bool ended = summary.finished != absl::InfinitePast();
+    // One that began this very moment may not hold its lock yet.
+    if (!ended && (absl::Now() - summary.started < kJustBegun ||
+                   RunLock::IsHeld(arguments.history_file, summary.run_id)))
+      continue;
+    run.ended.push_back(summary.run_id);
+  }
+  return run;
+}
 
 // Prints, stores and maps to an exit code what a run did.
 int Conclude(const Arguments& arguments, const RunRecord& record, HistoryStore& history,
@@ -138,12 +170,13 @@ int ApplyCommand(const Arguments& arguments) {
   absl::StatusOr<std::unique_ptr<HistoryStore>> history =
       HistoryStore::Open(arguments.history_file);
   if (!history.ok()) return Fail(history.status());
-  absl::StatusOr<std::string> run_id =
-      (*history)->Begin("apply", prepared->input.playbook.name, prepared->who.name, absl::Now());
-  if (!run_id.ok()) return Fail(run_id.status());
+  absl::StatusOr<BegunRun> begun =
+      BeginRun(arguments, **history, "apply", prepared->input.playbook.name, prepared->who.name);
+  if (!begun.ok()) return Fail(begun.status());
   RunOptions options = RunOptionsOf(arguments);
-  options.run_id = *run_id;
-  return Observed(arguments, *run_id, **history, [&](RunObserver& observer) {
+  options.run_id = begun->run_id;
+  options.ended_runs = begun->ended;
+  return Observed(arguments, begun->run_id, **history, [&](RunObserver& observer) {
     RunRecord record = RunApply(*prepared->fleet, prepared->input, options, observer);
     record.operator_name = prepared->who.name;
     return record;
@@ -162,14 +195,15 @@ int RollbackCommand(const Arguments& arguments) {
   absl::StatusOr<std::unique_ptr<HistoryStore>> history =
       HistoryStore::Open(arguments.history_file);
   if (!history.ok()) return Fail(history.status());
-  absl::StatusOr<std::string> run_id = (*history)->Begin("rollback", "", who->name, absl::Now());
-  if (!run_id.ok()) return Fail(run_id.status());
+  absl::StatusOr<BegunRun> begun = BeginRun(arguments, **history, "rollback", "", who->name);
+  if (!begun.ok()) return Fail(begun.status());
   RunOptions options = RunOptionsOf(arguments);
-  options.run_id = *run_id;
+  options.run_id = begun->run_id;
+  options.ended_runs = begun->ended;
   RollbackInput input;
   for (const auto& [node, address] : *nodes) input.nodes.push_back(node);
   input.include_trust = arguments.include_trust;
-  return Observed(arguments, *run_id, **history, [&](RunObserver& observer) {
+  return Observed(arguments, begun->run_id, **history, [&](RunObserver& observer) {
     RunRecord record = RunRollback(**fleet, input, options, observer);
     record.operator_name = who->name;
     return record;

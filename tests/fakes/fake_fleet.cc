@@ -124,6 +124,9 @@ std::unique_ptr<controller::CallHandle> FakeFleet::Lease(
   Post([this, node, request, done] {
     if (auto error = lease_errors.find(node); error != lease_errors.end())
       return done(error->second);
+    if (on_lease != nullptr) {
+      if (absl::Status status = on_lease(node, request); !status.ok()) return done(status);
+    }
     v1::LeaseResponse response;
     response.set_run_id(request.run_id());
     done(response);

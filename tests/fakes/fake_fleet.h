@@ -33,6 +33,8 @@ class FakeFleet : public controller::Fleet {
   // Asked of the controller before on_apply, when set.
   std::map<std::string, v1::ProofQuestion> questions;
   std::map<std::string, absl::Status> lease_errors;
+  // Asked first, when set; OK grants. Runs on the fleet's thread.
+  std::function<absl::Status(const std::string& node, const v1::LeaseRequest&)> on_lease;
   // Never answer until cancelled.
   std::set<std::string> hanging;
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <sstream>
 
 #include "absl/strings/match.h"
@@ -87,6 +88,69 @@ TEST(Runner, ALeaseHeldByAnotherIsRefusedAndNamed) {
   EXPECT_EQ(record.rows[0].outcome.outcome(), v1::OUTCOME_REFUSED);
   EXPECT_THAT(record.rows[0].outcome.reasons(0), HasSubstr("alice"));
   EXPECT_EQ(ExitCodeOf(record), kExitRefused);
+}
+
+// A node whose lease is held by a run until that run releases it.
+struct HeldLease {
+  explicit HeldLease(FakeFleet& fleet, std::string run_id) : holder(std::move(run_id)) {
+    fleet.on_lease = [this](const std::string&, const v1::LeaseRequest& request) -> absl::Status {
+      if (!holder.empty() && request.run_id() != holder)
+        return absl::FailedPreconditionError("run " + holder +
+                                             " of alice holds this node for 50 s more");
+      holder = request.action() == v1::LeaseRequest::ACTION_TAKE ? request.run_id() : "";
+      return absl::OkStatus();
+    };
+  }
+  std::string holder;
+};
+
+TEST(Runner, ALeaseOfAnEndedRunOfTheSameOperatorIsTakenOver) {
+  FakeFleet fleet;
+  HeldLease lease(fleet, "20261121-4");
+  Quiet quiet;
+  RunOptions options = Options();
+  options.ended_runs = {"20261121-5", "20261121-4"};
+  RunRecord record = RunApply(fleet, InputOf({{"a"}}), options, quiet);
+  EXPECT_EQ(ExitCodeOf(record), kExitOk);
+  EXPECT_THAT(fleet.Calls(), ElementsAre("lease take a", "lease release a", "lease take a",
+                                         "apply a 1", "lease release a"));
+  EXPECT_EQ(lease.holder, "");
+}
+
+TEST(Runner, ALeaseOfARunThatMayStillLiveIsLeftAlone) {
+  FakeFleet fleet;
+  HeldLease lease(fleet, "20261121-44");
+  Quiet quiet;
+  RunOptions options = Options();
+  options.ended_runs = {"20261121-4"};
+  RunRecord record = RunApply(fleet, InputOf({{"a"}}), options, quiet);
+  EXPECT_EQ(ExitCodeOf(record), kExitRefused);
+  EXPECT_THAT(fleet.Calls(), ElementsAre("lease take a"));
+  EXPECT_EQ(lease.holder, "20261121-44");
+}
+
+TEST(Runner, TheFirstInterruptSaysWhatIsWaitedFor) {
+  class Notices : public RunObserver {
+   public:
+    void OnNotice(const std::string& text) override { texts.push_back(text); }
+    std::vector<std::string> texts;
+  } notices;
+  FakeFleet fleet;
+  fleet.hanging = {"b"};
+  RunOptions options = Options();
+  int asked = 0;
+  // The second comes only after the first was answered.
+  options.interrupts = [&] {
+    std::vector<std::string> calls = fleet.Calls();
+    if (std::find(calls.begin(), calls.end(), "apply b 1") == calls.end()) return 0;
+    ++asked;
+    return notices.texts.empty() ? 1 : 2;
+  };
+  RunRecord record = RunApply(fleet, InputOf({{"a", "b"}}), options, notices);
+  EXPECT_TRUE(record.interrupted);
+  ASSERT_EQ(notices.texts.size(), 1u);
+  EXPECT_THAT(notices.texts[0], HasSubstr("waiting for b (again to cancel)"));
+  EXPECT_GT(asked, 0);
 }
 
 TEST(Runner, AFailureStopsLaterStagesAndExitIsTwo) {

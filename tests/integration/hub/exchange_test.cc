@@ -12,8 +12,8 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/fakes/test_pki.h"
-#include "tests/integration/hub/sshd.h"
 #include "tests/integration/hub/tcp_proxy.h"
+#include "tests/servers/sshd.h"
 #include "trust/sftp_hub.h"
 
 namespace trustline {

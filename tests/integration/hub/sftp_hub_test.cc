@@ -17,8 +17,8 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/integration/hub/sshd.h"
 #include "tests/integration/hub/tcp_proxy.h"
+#include "tests/servers/sshd.h"
 #include "trust/sha256.h"
 
 namespace trustline {

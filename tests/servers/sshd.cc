@@ -1,4 +1,4 @@
-#include "tests/integration/hub/sshd.h"
+#include "tests/servers/sshd.h"
 
 #include <arpa/inet.h>
 #include <crypt.h>
@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -26,6 +27,7 @@
 #include <map>
 #include <sstream>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
@@ -37,7 +39,16 @@ namespace {
 constexpr char kSshd[] = "/usr/sbin/sshd";
 constexpr char kUser[] = "tlhub";
 constexpr uid_t kUid = 60917;
-constexpr char kPassword[] = "correct horse battery staple";
+// Made anew for every process, so that a test can look for it anywhere and find only what leaked.
+const std::string& Password() {
+  static const std::string password = [] {
+    unsigned char bytes[12];
+    if (getrandom(bytes, sizeof(bytes), 0) != sizeof(bytes)) std::abort();
+    return absl::StrCat("canary-",
+                        absl::BytesToHexString(std::string(bytes, bytes + sizeof(bytes))));
+  }();
+  return password;
+}
 
 pid_t Spawn(const std::vector<std::string>& arguments, const std::string& output) {
   const pid_t parent = getpid();
@@ -167,7 +178,7 @@ std::string EnterPrivateMounts() {
   }
   if (mkdir("/run/sshd", 0755) != 0) return Errno("/run/sshd");
   crypt_data data = {};
-  const char* hash = crypt_r(kPassword, "$6$rounds=1000$trustline$", &data);
+  const char* hash = crypt_r(Password().c_str(), "$6$rounds=1000$trustline$", &data);
   if (hash == nullptr || hash[0] == '*') return "crypt(3) knows no SHA-512 here";
   std::string problem = Extend(
       "/etc/passwd", absl::StrCat(kUser, ":x:", kUid, ":", kUid, "::/:/usr/sbin/nologin"), 0644);
@@ -265,7 +276,7 @@ std::string Sshd::Fingerprint(const std::string& key_type) const {
 
 std::string Sshd::private_key() const { return ReadFileOrDie(base_ + "/user"); }
 
-const char* Sshd::password() { return kPassword; }
+const char* Sshd::password() { return Password().c_str(); }
 
 v1::HubAddress Sshd::Address() const {
   v1::HubAddress address;
@@ -282,7 +293,7 @@ v1::HubAddress Sshd::Address() const {
 v1::SecretValues Sshd::Secrets() const {
   v1::SecretValues secrets;
   (*secrets.mutable_by_name())["key"] = private_key();
-  (*secrets.mutable_by_name())["password"] = kPassword;
+  (*secrets.mutable_by_name())["password"] = Password();
   (*secrets.mutable_by_name())["wrong"] = "wr0ng-s3cret";
   return secrets;
 }

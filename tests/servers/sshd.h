@@ -47,7 +47,7 @@ class Sshd {
   v1::HubAddress Address() const;
   v1::SecretValues Secrets() const;
   std::string private_key() const;
-  static const char* password();
+  static const char* password();  // another one in every process
 
   // The processes that serve connections, all that descend from the listening one.
   std::vector<pid_t> SessionProcesses() const;

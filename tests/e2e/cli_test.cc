@@ -1,0 +1,290 @@
+// What the command says when it is used, misused, and given bad files.
+#include <unistd.h>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/clock.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/e2e/test_fleet.h"
+
+namespace trustline::e2e {
+namespace {
+
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+constexpr char kInventory[] =
+    "all:\n  vars: { exchange: e, sftp_hub: { host: hub.example.net, user: bulk, password: !env "
+    "HUB_PASSWORD, host_key: "
+    "\"SHA256:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\" } }\n  children:\n    destination:\n   "
+    "   vars: { cluster: dst, version: "
+    "\"14\" }\n      hosts:\n        dst-pub: { roles: [publisher, tftp, tvs], address: 10.20.0.11 "
+    "}\n    dhcp:\n      vars: { "
+    "dhcp_server: kea }\n      hosts: { dhcp-a: { address: 10.30.0.2 } }\n    probes:\n      "
+    "hosts: { probe: { address: 10.30.0.5 } }\n";
+
+class CliTest : public ::testing::Test {
+ protected:
+  CliTest() { fleet_.Write("inventory.yml", kInventory); }
+  Finished Lint(const std::string& playbook) {
+    Command command = fleet_.Trustline({"lint", "playbook.yml", "-i", "inventory.yml"});
+    fleet_.Write("playbook.yml", playbook);
+    command.directory = fleet_.directory();
+    return RunToEnd(command);
+  }
+  TestFleet fleet_;
+};
+
+TEST_F(CliTest, EveryHelpHasAnExample) {
+  const std::vector<std::vector<std::string>> commands = {{},
+                                                          {"lint"},
+                                                          {"plan"},
+                                                          {"apply"},
+                                                          {"rollback"},
+                                                          {"status"},
+                                                          {"history"},
+                                                          {"history", "list"},
+                                                          {"history", "show"},
+                                                          {"inventory"},
+                                                          {"pki"},
+                                                          {"pki", "init"},
+                                                          {"pki", "request"},
+                                                          {"pki", "issue"},
+                                                          {"pki", "sign"},
+                                                          {"pki", "show"},
+                                                          {"version"},
+                                                          {"schema"},
+                                                          {"explain"}};
+  for (std::vector<std::string> arguments : commands) {
+    const std::string name = absl::StrJoin(arguments, " ");
+    arguments.push_back("--help");
+    const Finished done = fleet_.Operate(arguments);
+    EXPECT_EQ(done.exit_code, 0) << name;
+    EXPECT_THAT(done.out, HasSubstr("Example")) << name;
+    EXPECT_THAT(done.out, HasSubstr(absl::StrCat("trustline", name.empty() ? "" : " ", name)))
+        << name;
+    EXPECT_THAT(done.err, IsEmpty()) << name;
+  }
+  // The list above is the whole list: each command the help names has an entry.
+  const std::string help = fleet_.Operate({"--help"}).out;
+  for (absl::string_view line : absl::StrSplit(help.substr(help.find("Subcommands:")), '\n')) {
+    if (!absl::StartsWith(line, "  ") || absl::StartsWith(line, "   ")) continue;
+    const std::string word(line.substr(2, line.find(' ', 2) - 2));
+    if (word == "trustline") continue;
+    EXPECT_TRUE(std::any_of(commands.begin(), commands.end(), [&](const auto& c) {
+      return !c.empty() && c[0] == word;
+    })) << word;
+  }
+}
+
+TEST_F(CliTest, VersionSchemaAndExplainAnswer) {
+  EXPECT_THAT(fleet_.Operate({"version"}).out,
+              ContainsRegex("^trustline [0-9]+\\.[0-9]+\\.[0-9]+\n$"));
+  EXPECT_EQ(fleet_.Operate({"--version"}).exit_code, 0);
+  EXPECT_TRUE(Json(fleet_.Operate({"schema"})).is_object());
+  EXPECT_EQ(fleet_.Operate({"schema"}).out,
+            ReadFileOrDie(TRUSTLINE_SOURCE_DIR "/playbooks/schema.json"));
+  for (const char* kind : {"certificate", "bundle_export", "bundle_consolidation", "bundle_import",
+                           "tftp_pointer", "service"}) {
+    EXPECT_THAT(fleet_.Operate({"explain"}).out, HasSubstr(kind));
+    EXPECT_EQ(fleet_.Operate({"explain", kind}).exit_code, 0) << kind;
+  }
+  const Finished typo = fleet_.Operate({"explain", "tftp_ponter"});
+  EXPECT_EQ(typo.exit_code, 64);
+  EXPECT_THAT(typo.err, HasSubstr("did you mean \"tftp_pointer\""));
+}
+
+TEST_F(CliTest, WrongUseIsExit64) {
+  const std::vector<std::vector<std::string>> wrong = {
+      {},
+      {"aply"},
+      {"apply"},
+      {"apply", "x.yml"},
+      {"apply", "x.yml", "-i", "i.yml", "--no-such-flag"},
+      {"apply", "x.yml", "-i", "i.yml", "-o", "xml"},
+      {"apply", "x.yml", "-i", "i.yml", "--forks", "0"},
+      {"history"},
+      {"pki", "issue", "robot", "x", "--ca", "c", "--out", "o"}};
+  for (const auto& arguments : wrong) {
+    const Finished done = fleet_.Operate(arguments);
+    EXPECT_EQ(done.exit_code, 64) << absl::StrJoin(arguments, " ");
+    EXPECT_THAT(done.out, IsEmpty()) << absl::StrJoin(arguments, " ");
+    EXPECT_THAT(done.err, Not(IsEmpty())) << absl::StrJoin(arguments, " ");
+  }
+}
+
+TEST_F(CliTest, AnUnknownFieldIsShownWithLineCaretAndSuggestion) {
+  const std::string line =
+      "    - bundle_import: { unit: [CallManager], hub: \"{{ sftp_hub }}\", exchange: \"{{ "
+      "exchange }}\" }\n";
+  const Finished done = Lint("- name: Import\n  hosts: destination\n  tasks:\n" + line);
+  EXPECT_EQ(done.exit_code, 65);
+  EXPECT_THAT(done.out, IsEmpty());
+  EXPECT_THAT(done.err, HasSubstr("playbook.yml:4:24: error: unknown field \"unit\" in "
+                                  "bundle_import (did you mean \"units\"?)\n"
+                                  "    4 | " +
+                                  line + "      |                        ^~~~\n"))
+      << done.err;
+  // The other commands say the same, before they ask anybody.
+  Command apply = fleet_.Trustline({"apply", "playbook.yml", "-i", "inventory.yml"});
+  apply.directory = fleet_.directory();
+  const Finished refused = RunToEnd(apply);
+  EXPECT_EQ(refused.exit_code, 65) << refused;
+  EXPECT_THAT(refused.err, HasSubstr("playbook.yml:4:24: error: "));
+  const Finished json = [&] {
+    Command command =
+        fleet_.Trustline({"lint", "playbook.yml", "-i", "inventory.yml", "-o", "json"});
+    command.directory = fleet_.directory();
+    return RunToEnd(command);
+  }();
+  EXPECT_EQ(json.exit_code, 65);
+  EXPECT_EQ(Json(json)["diagnostics"][0]["line"], 4);
+}
+
+TEST_F(CliTest, WhatComesLaterIsUnsupportedNotUnknown) {
+  const std::string tail = "  tasks:\n    - service: { name: tvs }\n";
+  const std::vector<std::string> playbooks = {
+      "- name: p\n  hosts: dhcp\n  gate: { phones: phones.csv, run_on: probes }\n" + tail,
+      "- name: p\n  hosts: dhcp\n  confirm: { within: 10m }\n" + tail,
+      "- import_playbook: other.yml\n",
+      "- name: p\n  hosts: dhcp\n  tasks:\n    - trust_list: { cluster: dst }\n",
+      "- name: p\n  hosts: dhcp\n  tasks:\n    - trust_gate: { phones: phones.csv }\n",
+      "- name: p\n  hosts: dhcp\n  tasks:\n    - signed_file: { file: x.cnf.xml }\n",
+      "- name: p\n  hosts: dhcp\n  tasks:\n    - trust_verification: { port: 2445 }\n",
+      "- name: p\n  hosts: dhcp\n  tasks:\n    - tftp_pointer: { scope: { class_name: phones }, "
+      "tftp_servers: [10.20.0.11], probe_from: probe }\n"};
+  for (const std::string& playbook : playbooks) {
+    const Finished done = Lint(playbook);
+    EXPECT_EQ(done.exit_code, 65) << playbook << done;
+    EXPECT_THAT(done.err, HasSubstr("unsupported")) << playbook;
+    EXPECT_THAT(done.err, ContainsRegex("^playbook.yml:[0-9]+:[0-9]+: error: ")) << playbook;
+  }
+}
+
+TEST_F(CliTest, MissingFilesAndPatternsThatMatchNothingAreExit66) {
+  const std::string good =
+      fleet_.Write("good.yml", "- name: p\n  hosts: all\n  tasks:\n    - service: { name: tvs }\n");
+  const Finished inventory =
+      fleet_.Operate({"plan", good, "-i", fleet_.directory() + "/absent.yml"});
+  EXPECT_EQ(inventory.exit_code, 66) << inventory;
+  EXPECT_THAT(inventory.err, HasSubstr("absent.yml"));
+  const Finished playbook =
+      fleet_.Operate({"plan", fleet_.directory() + "/absent.yml", "-i", fleet_.inventory()});
+  EXPECT_EQ(playbook.exit_code, 66) << playbook;
+  const Finished limit = fleet_.Operate({"plan", good, "-i", fleet_.inventory(), "-l", "dst-pbu"});
+  EXPECT_EQ(limit.exit_code, 66) << limit;
+  EXPECT_THAT(limit.err, HasSubstr("did you mean \"dst-pub\""));
+  const Finished nothing =
+      fleet_.Operate({"plan", good, "-i", fleet_.inventory(), "-l", "dhcp:&destination"});
+  EXPECT_EQ(nothing.exit_code, 66) << nothing;
+  const Finished tags =
+      fleet_.Operate({"plan", good, "-i", fleet_.inventory(), "--tags", "nosuchtag"});
+  EXPECT_EQ(tags.exit_code, 66) << tags;
+  const Finished secret = [&] {
+    Command command = fleet_.Trustline(
+        {"apply", TRUSTLINE_SOURCE_DIR "/playbooks/migrate-phones.yml", "-i", fleet_.inventory()});
+    fleet_.Write("inventory.yml",
+                 absl::StrReplaceAll(
+                     kInventory, {{"exchange: e,", "exchange: e, phone_waves: [],"},
+                                  {"    destination:",
+                                   "    source:\n      hosts: { src-pub: { cluster: src, version: "
+                                   "\"14\", roles: [publisher, tftp, tvs], address: 10.10.0.11 } "
+                                   "}\n    destination:"}}));
+    command.environment.erase("HUB_PASSWORD");
+    return RunToEnd(command);
+  }();
+  EXPECT_NE(secret.exit_code, 0) << secret;
+  EXPECT_THAT(secret.err, HasSubstr("HUB_PASSWORD"));
+}
+
+TEST_F(CliTest, InventoryShowsGroupsHostsAndVariables) {
+  const Finished graph = fleet_.Operate({"inventory", "-i", fleet_.inventory(), "--graph"});
+  EXPECT_EQ(graph.exit_code, 0);
+  EXPECT_THAT(graph.out, ContainsRegex("@all:\n"));
+  EXPECT_THAT(graph.out, HasSubstr("@destination:"));
+  const nlohmann::json list =
+      Json(fleet_.Operate({"inventory", "-i", fleet_.inventory(), "--list"}));
+  EXPECT_TRUE(list["_meta"]["hostvars"].contains("dst-pub"));
+  const nlohmann::json host =
+      Json(fleet_.Operate({"inventory", "-i", fleet_.inventory(), "--host", "dst-pub"}));
+  EXPECT_EQ(host["cluster"], "dst");
+  EXPECT_EQ(fleet_.Operate({"inventory", "-i", fleet_.inventory(), "--host", "dst-pbu"}).exit_code,
+            66);
+}
+
+TEST_F(CliTest, ListsOfHostsTasksAndTagsAskNobody) {
+  const std::string playbook =
+      fleet_.Write("good.yml",
+                   "- name: A play\n  hosts: dhcp\n  tasks:\n    - name: A task\n      tags: "
+                   "[one]\n      service: { name: tvs }\n");
+  const Finished lists = fleet_.Operate(
+      {"apply", playbook, "-i", fleet_.inventory(), "--list-hosts", "--list-tasks", "--list-tags"});
+  EXPECT_EQ(lists.exit_code, 0) << lists;
+  for (const char* text : {"A play", "dhcp-a", "A task", "[one]"})
+    EXPECT_THAT(lists.out, HasSubstr(text));
+}
+
+// A node whose service takes longer than a second to come back: what is shown meanwhile?
+TEST_F(CliTest, ProgressIsForTerminalsOnly) {
+  fleet_.Add("node-a");
+  ASSERT_TRUE(fleet_.StartAll());
+  fleet_.Write("inventory.yml", "all:\n  hosts:\n    node-a: " + fleet_.Reach("node-a") + "\n");
+  fleet_.Write("peer.pem", testing::TestPki::UnitCertificate("peer").ToPem());
+  const std::string playbook =
+      fleet_.Write("slow.yml",
+                   "- name: Slow\n  hosts: all\n  tasks:\n    - name: The peer\n      certificate: "
+                   "{ unit: CallManager-trust, src: peer.pem }\n"
+                   "      notify: restart\n  handlers:\n    - name: restart\n      service: { "
+                   "name: tvs, state: restarted }\n");
+  const std::string hold = fleet_.node("node-a").directory() + "/service.hold";
+  const std::vector<std::string> arguments = {"apply",   playbook, "-i", fleet_.inventory(),
+                                              "--color", "auto"};
+
+  WriteFileOrDie(hold, "", 0644);
+  Command on_terminal = fleet_.Trustline(arguments);
+  on_terminal.on_terminal = true;
+  on_terminal.environment["TERM"] = "xterm";
+  Program shown(on_terminal);
+  EXPECT_TRUE(Eventually(absl::Seconds(30), [&] {
+    return absl::StrContains(shown.err(), "waiting for node-a");
+  })) << shown.err();
+  unlink(hold.c_str());
+  const Finished on = shown.Wait(absl::Seconds(60));
+  EXPECT_EQ(on.exit_code, 0) << on;
+  EXPECT_THAT(on.out, Not(HasSubstr("\x1b"))) << "standard output is no terminal";
+
+  fleet_.Write("peer.pem", testing::TestPki::UnitCertificate("peer").ToPem());  // another one
+  WriteFileOrDie(hold, "", 0644);
+  unlink((fleet_.node("node-a").directory() + "/service.waiting").c_str());
+  const absl::Time began = absl::Now();
+  Program quiet(fleet_.Trustline(arguments));
+  ASSERT_TRUE(Eventually(
+      absl::Seconds(30),
+      [&] {
+        return access((fleet_.node("node-a").directory() + "/service.waiting").c_str(), F_OK) ==
+                   0 &&
+               absl::Now() - began > absl::Seconds(2);
+      }))
+      << quiet.out() << quiet.err();
+  unlink(hold.c_str());
+  const Finished off = quiet.Wait(absl::Seconds(60));
+  EXPECT_EQ(off.exit_code, 0) << off;
+  EXPECT_THAT(off.err, IsEmpty());
+  EXPECT_THAT(off.out, Not(HasSubstr("\x1b")));
+  EXPECT_THAT(off.out, Not(HasSubstr("\r")));
+  EXPECT_THAT(off.out, Not(HasSubstr("waiting for")));
+  // Asked for, there is colour in a pipe too; NO_COLOR wins over a terminal, not over the flag.
+  const Finished coloured =
+      fleet_.Operate({"apply", playbook, "-i", fleet_.inventory(), "--color", "always"});
+  EXPECT_THAT(coloured.out, HasSubstr("\x1b["));
+}
+
+}  // namespace
+}  // namespace trustline::e2e

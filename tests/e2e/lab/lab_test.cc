@@ -1,0 +1,131 @@
+// The README's main command, whole and interrupted.
+#include <signal.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/e2e/program.h"
+#include "tests/servers/sshd.h"
+
+namespace trustline::e2e {
+namespace {
+
+using ::testing::ContainsRegex;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using ::testing::SizeIs;
+
+constexpr absl::Duration kWholeRun = absl::Minutes(10);
+
+class LabTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (geteuid() != 0)
+      GTEST_SKIP()
+          << "the lab needs root: it makes network namespaces, a chrooted sshd and DHCP servers";
+    for (const char* program : {"/usr/sbin/sshd", "/usr/sbin/kea-dhcp4", "/usr/bin/udhcpc"}) {
+      if (access(program, X_OK) != 0 &&
+          access(absl::StrCat("/usr/sbin/", std::filesystem::path(program).filename().string())
+                     .c_str(),
+                 X_OK) != 0)
+        GTEST_SKIP() << "the lab needs " << program << "; playbooks/lab/run installs it";
+    }
+    Command command;
+    command.argv = {TRUSTLINE_SOURCE_DIR "/playbooks/lab/run", "--build-dir", TRUSTLINE_BINARY_DIR};
+    command.own_group = true;
+    command.death_signal = SIGTERM;  // it removes the lab
+    lab_ = std::make_unique<Program>(command);
+  }
+  void TearDown() override {
+    if (lab_ == nullptr || !lab_->Running()) return;
+    lab_->Signal(SIGTERM);
+    lab_->Wait(absl::Minutes(1));
+  }
+
+  void ExpectNothingLeft() {
+    const std::string id = absl::StrCat("tl-", lab_->pid());
+    for (const std::string& name : NamesIn("/run/netns"))
+      EXPECT_FALSE(absl::StartsWith(name, id + "-")) << name;
+    EXPECT_FALSE(std::filesystem::exists("/run/" + id));
+    for (const std::string& pid : NamesIn("/proc")) {
+      if (pid.find_first_not_of("0123456789") != std::string::npos) continue;
+      std::ifstream in(absl::StrCat("/proc/", pid, "/cmdline"));
+      std::ostringstream words;
+      words << in.rdbuf();
+      EXPECT_THAT(words.str(), Not(HasSubstr(absl::StrCat("/run/", id, "/")))) << "process " << pid;
+    }
+  }
+
+  std::unique_ptr<Program> lab_;
+};
+
+TEST_F(LabTest, MovesThePhonesChangesNothingTheSecondTimeAndPutsThePointerBack) {
+  const Finished done = lab_->Wait(kWholeRun);
+  ASSERT_EQ(done.exit_code, 0) << done;
+  const std::string src = "0a0a000b0a0a000c", dst = "0a14000b0a14000c";
+  EXPECT_THAT(done.out, HasSubstr(absl::StrCat("moved to the destination and back: ", src, " -> ",
+                                               dst, " -> ", src)));
+  // What a real client got, three times, for a phone of the floor and for the pilot.
+  std::vector<std::string> got;
+  for (absl::string_view line : absl::StrSplit(done.out, '\n')) {
+    for (const std::string& bytes : {src, dst}) {
+      if ((absl::StrContains(line, "phone on floor 3:") ||
+           absl::StrContains(line, "pilot phone:")) &&
+          absl::StrContains(line, bytes))
+        got.push_back(bytes);
+    }
+  }
+  EXPECT_EQ(got, (std::vector<std::string>{src, src, dst, dst, src, src}));
+  EXPECT_THAT(done.out, HasSubstr("(96 08 0a 14 00 0b 0a 14 00 0c"));
+
+  const size_t migrate = done.out.find("==> migrate\n"), again = done.out.find("==> migrate again"),
+               back = done.out.find("==> put the pointer back");
+  ASSERT_TRUE(migrate < again && again < back && back != std::string::npos) << done;
+  const std::string first = done.out.substr(migrate, again - migrate),
+                    second = done.out.substr(again, back - again);
+  for (const char* node : {"src-pub", "src-sub1", "dst-pub", "dst-sub1", "dhcp-a", "dhcp-b"}) {
+    EXPECT_THAT(first,
+                ContainsRegex(absl::StrCat("\n", node, " +: ok=[1-9][0-9]* +changed=[1-9]")));
+    EXPECT_THAT(second,
+                ContainsRegex(absl::StrCat(
+                    "\n", node, " +: ok=[1-9][0-9]* +changed=0 +unreachable=0 +failed=0 ")));
+  }
+  EXPECT_THAT(done.out, HasSubstr("PLAN  "));
+  EXPECT_THAT(done.out, Not(HasSubstr("\x1b")));
+  EXPECT_THAT(done.out, HasSubstr("time per phase"));
+  ExpectNothingLeft();
+}
+
+TEST_F(LabTest, InterruptedFromTheKeyboardItLeavesNothing) {
+  ASSERT_TRUE(Eventually(kWholeRun, [&] {
+    return absl::StrContains(lab_->out(), "==> migrate\n") || !lab_->Running();
+  }));
+  lab_->SignalGroup(SIGINT);  // as a terminal does
+  const Finished done = lab_->Wait(absl::Minutes(2));
+  EXPECT_EQ(done.exit_code, 130) << done;
+  EXPECT_THAT(done.err, HasSubstr("interrupted"));
+  ExpectNothingLeft();
+}
+
+TEST_F(LabTest, TerminatedWhileTheNetworkIsMadeItLeavesNothing) {
+  // Some of its namespaces are there, others and all servers are not.
+  const std::string one = absl::StrCat("/run/netns/tl-", lab_->pid(), "-dst-pub");
+  ASSERT_TRUE(
+      Eventually(kWholeRun, [&] { return std::filesystem::exists(one) || !lab_->Running(); }));
+  EXPECT_TRUE(lab_->Running()) << lab_->err();
+  lab_->Signal(SIGTERM);
+  const Finished done = lab_->Wait(absl::Minutes(2));
+  EXPECT_NE(done.exit_code, 0) << done;
+  ExpectNothingLeft();
+}
+
+}  // namespace
+}  // namespace trustline::e2e

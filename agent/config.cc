@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "protos/yaml/diagnostics.h"
 #include "protos/yaml/document.h"
 #include "protos/yaml/message_reader.h"
@@ -75,7 +76,10 @@ class Checks {
     Identity();
     for (int i = 0; i < config_.writable_size(); ++i) {
       const std::string index = absl::StrCat(i);
-      if (Path({"writable", index}, config_.writable(i)) && config_.writable(i) == "/") {
+      // Here a slash at the end is as good as none: nothing is put together from it.
+      const absl::string_view root = absl::StripSuffix(config_.writable(i), "/");
+      if (Path({"writable", index}, root.empty() ? config_.writable(i) : std::string(root)) &&
+          config_.writable(i) == "/") {
         Error({"writable", index},
               "the agent may not write everywhere; name the directories it needs");
       }
@@ -98,15 +102,19 @@ class Checks {
     diagnostics_.Error(PlaceOf(root_, steps), std::move(message));
   }
 
-  // Absolute and without "..", so that it names one place whoever reads it.
+  // Absolute, without ".." and empty parts, so that it names one place whoever reads it and paths
+  // below it are what the host takes.
   bool Path(Steps steps, const std::string& path) {
     if (!absl::StartsWith(path, "/")) {
       Error(steps, absl::StrCat("\"", path, "\" must be an absolute path"));
       return false;
     }
-    for (const absl::string_view part : absl::StrSplit(path, '/')) {
-      if (part != ".." && part != ".") continue;
-      Error(steps, absl::StrCat("\"", path, "\" must be a path without . and .."));
+    for (const absl::string_view part : absl::StrSplit(path.substr(1), '/')) {
+      if ((part != ".." && part != "." && !part.empty()) || path == "/") continue;
+      Error(steps,
+            part.empty()
+                ? absl::StrCat("\"", path, "\" must be a path without // and without / at its end")
+                : absl::StrCat("\"", path, "\" must be a path without . and .."));
       return false;
     }
     return true;

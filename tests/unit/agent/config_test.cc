@@ -21,7 +21,7 @@ using ::testing::Not;
 class ConfigTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = absl::StrCat(::testing::TempDir(), "/tl-config-XXXXXX");
+    std::string pattern = absl::StrCat(::testing::TempDir(), "tl-config-XXXXXX");
     ASSERT_NE(mkdtemp(pattern.data()), nullptr);
     directory_ = pattern;
     for (const char* name : {"agent.pem", "agent.key", "ca.pem"}) {
@@ -104,6 +104,16 @@ TEST_F(ConfigTest, EmptyAndMissingFilesAreErrors) {
   EXPECT_THAT(Complaints("# nothing\n"), HasSubstr("agent.yaml is empty"));
   EXPECT_THAT(LoadAgentConfig(directory_ + "/none.yaml").status().message(),
               HasSubstr("none.yaml: No such file or directory"));
+}
+
+TEST_F(ConfigTest, APathWithEmptyPartsIsRefusedHereNotAtTheFirstWrite) {
+  const std::string all =
+      Complaints(With("state_directory: /srv/state/\nwritable: [/srv//kea/]\n"));
+  for (const char* path : {"/srv/state/", "/srv//kea"}) {
+    EXPECT_THAT(all,
+                HasSubstr(absl::StrCat("error: \"", path,
+                                       "\" must be a path without // and without / at its end")));
+  }
 }
 
 TEST_F(ConfigTest, PathsAreAbsoluteAndStraight) {

@@ -56,6 +56,9 @@ NodeChannel::NodeChannel(const NodeAddress& address, const OperatorIdentity& ide
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // the agent must see the operator, not a proxy
   arguments.SetInt(GRPC_ARG_SERVICE_CONFIG_DISABLE_RESOLUTION, 1);
+  // The name in the agent's certificate, not the address it is reached at, else the agent's library
+  // warns about every connection.
+  arguments.SetSslTargetNameOverride(address.node);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL,
                    1);                           // two names at one address are two channels
   arguments.SetInt(GRPC_ARG_ENABLE_RETRIES, 0);  // what is retried is the rollout's decision

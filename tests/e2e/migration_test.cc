@@ -193,6 +193,7 @@ TEST_F(MigrationTest, NoSecretIsAnywhere) {
   for (const nlohmann::json& summary :
        Json(fleet_->Operate({"history", "list", "-o", "json"}))["runs"])
     take(fleet_->Operate({"history", "show", summary["run_id"], "--diff"}));
+  EXPECT_THAT(fleet_->Logs(), Not(ContainsRegex(" (warning|error) ")));
   absl::StrAppend(&said, fleet_->Logs(), fleet_->hub().Log());
 
   EXPECT_THAT(said, Not(HasSubstr(Sshd::password())));

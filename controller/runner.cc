@@ -8,7 +8,6 @@
 
 #include "absl/algorithm/container.h"
 #include "absl/base/thread_annotations.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
@@ -66,24 +65,12 @@ class Leases {
   // same operator still holds is taken over: its controller cannot come back for it.
   std::map<std::string, absl::Status> TakeAll(const std::vector<std::string>& nodes) {
     std::map<std::string, v1::LeaseRequest> takes;
-    for (const std::string& node : nodes)
-      takes[node] = Request(v1::LeaseRequest::ACTION_TAKE, options_.run_id);
+    for (const std::string& node : nodes) {
+      v1::LeaseRequest& request = takes[node];
+      request = Request(v1::LeaseRequest::ACTION_TAKE);
+      for (const std::string& run_id : options_.ended_runs) request.add_ended_runs(run_id);
+    }
     std::map<std::string, absl::Status> problems = Ask(takes);
-    std::map<std::string, v1::LeaseRequest> releases, retakes;
-    for (const auto& [node, status] : problems) {
-      for (const std::string& run_id : options_.ended_runs) {
-        if (!absl::IsFailedPrecondition(status) ||
-            !absl::StrContains(status.message(), absl::StrCat("run ", run_id, " of ")))
-          continue;
-        releases[node] = Request(v1::LeaseRequest::ACTION_RELEASE, run_id);
-        retakes[node] = takes[node];
-      }
-    }
-    if (!releases.empty()) {
-      Ask(releases);
-      for (const auto& [node, request] : retakes) problems.erase(node);
-      problems.merge(Ask(retakes));
-    }
     for (const std::string& node : nodes) {
       if (!problems.contains(node)) held_.insert(node);
     }
@@ -99,7 +86,7 @@ class Leases {
     for (const std::string& node : held_) {
       ++outstanding_;
       handles_.push_back(fleet_.Lease(
-          node, Request(v1::LeaseRequest::ACTION_TAKE, options_.run_id), options_.answer_timeout,
+          node, Request(v1::LeaseRequest::ACTION_TAKE), options_.answer_timeout,
           ByMail<v1::LeaseResponse>(
               mailbox_, [this](absl::StatusOr<v1::LeaseResponse>) { --outstanding_; })));
     }
@@ -112,7 +99,7 @@ class Leases {
     for (const std::string& node : held_) {
       ++outstanding_;
       handles_.push_back(
-          fleet_.Lease(node, Request(v1::LeaseRequest::ACTION_RELEASE, options_.run_id),
+          fleet_.Lease(node, Request(v1::LeaseRequest::ACTION_RELEASE),
                        std::min(options_.answer_timeout, absl::Seconds(5)),
                        ByMail<v1::LeaseResponse>(
                            mailbox_, [this, &kept, node](absl::StatusOr<v1::LeaseResponse> answer) {
@@ -148,10 +135,10 @@ class Leases {
     return problems;
   }
 
-  static v1::LeaseRequest Request(v1::LeaseRequest::Action action, const std::string& run_id) {
+  v1::LeaseRequest Request(v1::LeaseRequest::Action action) const {
     v1::LeaseRequest request;
     request.set_action(action);
-    request.set_run_id(run_id);
+    request.set_run_id(options_.run_id);
     request.set_seconds(kLeaseSeconds);
     return request;
   }

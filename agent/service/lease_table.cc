@@ -50,7 +50,12 @@ absl::StatusOr<v1::LeaseResponse> LeaseTable::Handle(const v1::LeaseRequest& req
                                                        kLongestSeconds, " seconds, not ",
                                                        request.seconds()));
       }
-      if (lease_.has_value() && !mine) return HeldBy(*lease_);
+      if (lease_.has_value() && !mine) {
+        const bool ended = lease_->holder == holder && lease_->in_use == 0 &&
+                           std::find(request.ended_runs().begin(), request.ended_runs().end(),
+                                     lease_->run_id) != request.ended_runs().end();
+        if (!ended) return HeldBy(*lease_);
+      }
       const absl::Time expires = clock_.Now() + absl::Seconds(request.seconds());
       if (mine) {
         lease_->expires = expires;

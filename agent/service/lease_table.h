@@ -21,7 +21,8 @@ class LeaseTable {
   explicit LeaseTable(const Clock& clock) : clock_(clock) {}
 
   // `holder` is the caller's identity. Takes, renews or releases as asked; the answer says what
-  // holds now (empty after a release). InvalidArgument: no run id, seconds outside 5..600, no
+  // holds now (empty after a release). A take also has the lease of one of the same holder's
+  // `ended_runs` that no call is using. InvalidArgument: no run id, seconds outside 5..600, no
   // action. FailedPrecondition: another holds it, named with run and time left; or a release while
   // a call of the run is at work. Releasing a lease that is not there is OK: a run cleans up
   // without asking first.

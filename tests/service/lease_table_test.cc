@@ -46,6 +46,29 @@ TEST_F(LeaseTableTest, AnotherRunOfTheSameOperatorIsRefusedToo) {
             absl::StatusCode::kFailedPrecondition);
 }
 
+TEST_F(LeaseTableTest, TheLeaseOfAnEndedRunOfTheSameOperatorIsTakenOver) {
+  ASSERT_TRUE(leases_.Handle(Take("run-1"), kOlga).ok());
+  v1::LeaseRequest next = Take("run-2");
+  next.add_ended_runs("run-0");
+  EXPECT_FALSE(leases_.Handle(next, kOlga).ok());
+  next.add_ended_runs("run-1");
+  EXPECT_FALSE(leases_.Handle(next, kOtto).ok());  // not his to say
+  EXPECT_TRUE(leases_.Handle(next, kOlga).ok());
+  EXPECT_TRUE(leases_.Holds("run-2", kOlga));
+  EXPECT_FALSE(leases_.Holds("run-1", kOlga));
+}
+
+TEST_F(LeaseTableTest, ARunThatIsAtWorkHasNotEnded) {
+  ASSERT_TRUE(leases_.Handle(Take("run-1"), kOlga).ok());
+  absl::StatusOr<LeaseTable::Use> use = leases_.Demand("run-1", kOlga);
+  ASSERT_TRUE(use.ok());
+  v1::LeaseRequest next = Take("run-2");
+  next.add_ended_runs("run-1");
+  EXPECT_FALSE(leases_.Handle(next, kOlga).ok());
+  *use = LeaseTable::Use();
+  EXPECT_TRUE(leases_.Handle(next, kOlga).ok());
+}
+
 TEST_F(LeaseTableTest, KnowingARunsNameIsNotHoldingItsLease) {
   ASSERT_TRUE(leases_.Handle(Take("run-1"), kOlga).ok());
   EXPECT_EQ(leases_.Handle(Take("run-1"), kOtto).status().code(),

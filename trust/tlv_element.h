@@ -32,7 +32,9 @@ struct TlvElement {
 class TlvReader {
  public:
   enum class Padding { kNone, kLoneBytes };
-  TlvReader(absl::string_view bytes, Padding padding) : bytes_(bytes), padding_(padding) {}
+  // Starts at byte `start` of `bytes`; offsets count from byte 0.
+  TlvReader(absl::string_view bytes, Padding padding, size_t start = 0)
+      : bytes_(bytes), padding_(padding), at_(start) {}
 
   // The next element; nullopt at the end. InvalidArgument when one runs over the end; the reader
   // then stays where it is.
@@ -44,7 +46,7 @@ class TlvReader {
  private:
   absl::string_view bytes_;
   Padding padding_;
-  size_t at_ = 0;
+  size_t at_;
 };
 
 // InvalidArgument for a value over 65,535 bytes; `out` is then unchanged.

@@ -160,7 +160,15 @@ absl::Status Journal::Settle(std::vector<std::string>& lines) {
       TL_RETURN_IF_ERROR(Finish(*open));
       lines.push_back(absl::StrCat(what, "was proven before the interruption; finished"));
     } else {
-      TL_RETURN_IF_ERROR(PutBack(*open, lines));
+      // Between the renames and an effect's mark the machine may have gone down, and its services
+      // come up again with the new files: every effect may have happened without being marked.
+      v1::Journal whole = *open;
+      if (whole.phase() == v1::Journal::PHASE_PREPARED) {
+        for (v1::DoneEffect& effect : *whole.mutable_generation()->mutable_effects()) {
+          effect.set_started(true);
+        }
+      }
+      TL_RETURN_IF_ERROR(PutBack(whole, lines));
       lines.push_back(absl::StrCat(what, "was interrupted; ", generation.files_size(),
                                    " files put back as they were"));
     }

@@ -34,7 +34,8 @@ class Journal {
   absl::Status Finish(const v1::Journal& journal);
 
   // Puts back or finishes an open transaction, then tries what is owed. Lines say what was done.
-  // Writes nothing when there is nothing to do.
+  // Writes nothing when there is nothing to do. Of an interrupted transaction every effect is taken
+  // back, started or not: services that came up by themselves have loaded its files.
   absl::Status Settle(std::vector<std::string>& lines);
 
   absl::StatusOr<v1::OwedEffects> Owed() const;

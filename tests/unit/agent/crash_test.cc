@@ -183,6 +183,33 @@ TEST_F(CrashTest, CrashAtEveryCallIsSettledByTheNextStart) {
   EXPECT_GT(finished, 3u);
 }
 
+TEST_F(CrashTest, ServicesThatCameUpBeforeTheAgentRunWhatTheFilesSay) {
+  // A crash of the whole machine: the service starts by itself with whatever lies there, also with
+  // a file whose reload the transaction had not got to.
+  size_t n = 1, loaded_new = 0;
+  for (;; ++n) {
+    auto node = Node();
+    const World before = WorldOf(*node);
+    node->host.calls.CrashAt(n);
+    (void)node->Apply(Wanted());
+    if (!node->host.calls.fired()) break;
+    const std::string when = absl::StrCat("call ", n, ": ", node->host.calls.calls().back());
+    node->host.calls.Reset();
+    ASSERT_TRUE(node->host.services.Restart("dhcp").ok());
+    const World booted = WorldOf(*node);
+    ASSERT_TRUE(node->Restart().ok()) << when;
+    const World settled = WorldOf(*node);
+    const std::string file = settled.at("/etc/pointers/10.30.0.0_24").bytes;
+    const std::string name = "/run/dhcp-loaded/10.30.0.0_24";
+    EXPECT_EQ(settled.at(name).bytes, file) << when;
+    loaded_new += booted.at(name).bytes != file ? 1 : 0;
+    if (file == "10.10.0.11") {
+      EXPECT_EQ(settled, before) << when;
+    }
+  }
+  EXPECT_GT(loaded_new, 2u);
+}
+
 TEST_F(CrashTest, PowerCutAtEveryCallIsSettledByTheNextStart) {
   size_t cuts = 0;
   bool more = true;

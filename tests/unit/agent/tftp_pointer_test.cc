@@ -456,6 +456,22 @@ TEST_F(TftpPointerTest, ACrashAtAnyEffectLeavesFileAndServerAgreeing) {
   EXPECT_LT(n, 200u);
 }
 
+TEST_F(TftpPointerTest, AServerThatCameUpWithTheNewFileGetsTheRestoredOneLoaded) {
+  for (size_t n = 1; n < 200; ++n) {
+    KindHarness harness("dhcp-a", Fleet(), dialer_, kinds_);
+    harness.host.dhcp.Configure(kPath, kConfig, "10.30.0.2");
+    harness.host.calls.CrashAt(n);
+    (void)harness.Apply({SubnetPointer("10.30.0.0/24")});
+    if (!harness.host.calls.fired()) break;
+    harness.host.calls.Reset();
+    ASSERT_TRUE(harness.host.dhcp.Reload().ok());  // as after a reboot
+    ASSERT_TRUE(harness.Restart().ok()) << n;
+    EXPECT_EQ(harness.host.files.Read(kPath)->bytes, kConfig) << n;
+    const KeaConfig running = KeaConfig::Parse(*harness.host.dhcp.RunningConfig()).value();
+    EXPECT_EQ(running.Pointer({KeaScope::Type::kSubnet, "10.30.0.0/24"})->text, "10.10.0.12") << n;
+  }
+}
+
 TEST_F(TftpPointerTest, OneScopeHasOneOwner) {
   const TftpPointerKind kind;
   EXPECT_THAT(kind.Claims(SubnetPointer("10.30.0.0/24")),

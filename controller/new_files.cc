@@ -75,7 +75,7 @@ void NewFiles::Add(std::string path, std::string content, mode_t mode) {
 absl::Status NewFiles::Create() {
   for (const File& file : files_) {
     struct stat found;
-    if (lstat(file.path.c_str(), &found) == 0) return Taken(file.path);
+    if (!replace_ && lstat(file.path.c_str(), &found) == 0) return Taken(file.path);
   }
   absl::Status status;
   for (File& file : files_) {
@@ -92,7 +92,7 @@ absl::Status NewFiles::Create() {
   if (status.ok()) return status;
   for (File& file : files_) {
     if (!file.temporary.empty()) unlink(file.temporary.c_str());
-    if (file.published) unlink(file.path.c_str());
+    if (file.published && !replace_) unlink(file.path.c_str());
     file.published = false;
   }
   return status;
@@ -111,7 +111,12 @@ absl::Status NewFiles::Write(File* file) {
 }
 
 absl::Status NewFiles::Publish(File* file) {
-  const int error = MoveWithoutReplacing(file->temporary, file->path);
+  int error = 0;
+  if (!replace_) {
+    error = MoveWithoutReplacing(file->temporary, file->path);
+  } else if (rename(file->temporary.c_str(), file->path.c_str()) != 0) {
+    error = errno;
+  }
   if (error == EEXIST) return Taken(file->path);
   if (error != 0) return Failed("create", file->path, error);
   file->temporary.clear();

@@ -1,4 +1,5 @@
-// Several new files that appear together: whole, synced, and never over something that is there.
+// Several new files that appear together: whole, synced, and not over something that is there
+// unless that is wanted.
 #pragma once
 
 #include <sys/types.h>
@@ -21,6 +22,10 @@ class NewFiles {
 
   void Add(std::string path, std::string content, mode_t mode);
 
+  // From now on Create() replaces what is there, each file in one step. When a later file fails, an
+  // earlier one that replaced another stays.
+  void ReplaceExisting() { replace_ = true; }
+
   // Writes all, in order. AlreadyExists names the file that is there already; NotFound a missing
   // directory. On any error none of the files is left.
   absl::Status Create();
@@ -35,6 +40,7 @@ class NewFiles {
   absl::Status Write(File* file);
   absl::Status Publish(File* file);
   std::vector<File> files_;
+  bool replace_ = false;
 };
 
 // Makes the last part of `path` (0700) unless it is there.

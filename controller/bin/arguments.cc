@@ -81,6 +81,68 @@ void AddLists(CLI::App* command, Arguments& a) {
   command->add_flag("--list-tags", a.list_tags, "List the tags and stop");
 }
 
+void AddSignedFile(CLI::App& app, Arguments& a) {
+  CLI::App* group = app.add_subcommand("signed-file", "Files phones fetch signed: .sgn, .enc.sgn");
+  group->require_subcommand(1);
+  group->footer(
+      "Example: sign a config with the TFTP node's CallManager certificate, then check it\n"
+      "  trustline signed-file sign SEP001122334455.cnf.xml --certificate CallManager.pem --key "
+      "CallManager.key\n"
+      "  trustline signed-file verify SEP001122334455.cnf.xml.sgn --certificate CallManager.pem");
+  const auto subcommand = [group, &a](const char* name, const char* what, const char* file) {
+    CLI::App* command = group->add_subcommand(name, what);
+    command->add_option("file", a.signed_file, file)->required();
+    AddOutput(command, a, {"table", "json"});
+    return command;
+  };
+  const auto add_certificates = [&a](CLI::App* command, const char* what) {
+    return command->add_option("--certificate", a.signed_certificates, what)
+        ->allow_extra_args(false);
+  };
+  const auto add_out = [&a](CLI::App* command, const char* what) {
+    command->add_option("--out", a.signed_out, what);
+    command->add_flag("--force", a.signed_replace, "Replace what is there");
+  };
+
+  CLI::App* show = subcommand("show", "Say what a signed file is", "Signed file");
+  show->footer("Example:\n  trustline signed-file show SEP001122334455.cnf.xml.sgn -o json");
+
+  CLI::App* verify =
+      subcommand("verify", "Check who signed a file; exit 77 when none of these", "Signed file");
+  add_certificates(verify, "Certificates it may be signed with, PEM or DER (repeatable)")
+      ->required();
+  verify->add_option("--name", a.signed_name, "Name it must be signed under");
+  verify->footer(
+      "Example:\n  trustline signed-file verify SEP001122334455.cnf.xml.sgn --certificate "
+      "CallManager.pem");
+
+  CLI::App* sign = subcommand("sign", "Write X.sgn, or X.enc.sgn for one phone", "File to sign");
+  add_certificates(sign, "The TFTP node's certificate, PEM or DER")->required()->expected(1);
+  sign->add_option("--key", a.signed_key, "Its private key, PEM")->required();
+  sign->add_option("--digest", a.signed_digest, "sha1 (every phone) or sha512 (newer models)")
+      ->check(CLI::IsMember({"sha1", "sha512"}))
+      ->capture_default_str();
+  sign->add_option("--name", a.signed_name,
+                   "Name phones ask for (default: the file's, and suffix)");
+  auto* phone = sign->add_option("--encrypt-for", a.signed_phone, "A phone's RSA certificate");
+  sign->add_flag("--notice", a.signed_notice,
+                 "Also X.sgn, which tells the phone that its config is encrypted")
+      ->needs(phone);
+  add_out(sign, "File to write (default: beside the file)");
+  sign->footer(
+      "Example:\n  trustline signed-file sign SEP001122334455.cnf.xml --certificate "
+      "CallManager.pem --key CallManager.key --digest sha512");
+
+  CLI::App* strip = subcommand(
+      "strip", "Write the file inside; encrypted ones need the phone's key", "Signed file");
+  add_certificates(strip, "Write only when one of these signed it, PEM or DER (repeatable)");
+  strip->add_option("--key", a.signed_key, "The phone's private key, PEM");
+  add_out(strip, "File to write (default: the name without .sgn)");
+  strip->footer(
+      "Example:\n  trustline signed-file strip SEP001122334455.cnf.xml.sgn --certificate "
+      "CallManager.pem --out config.xml");
+}
+
 }  // namespace
 
 bool ParseArguments(int argc, const char* const* argv, Arguments& a, int& exit_code) {
@@ -239,6 +301,8 @@ bool ParseArguments(int argc, const char* const* argv, Arguments& a, int& exit_c
   show->add_option("file", a.pki_file, "PEM file")->required();
   AddOutput(show, a, {"table", "json"});
   show->footer("Example:\n  trustline pki show /etc/trustline/pki/src-pub.crt");
+
+  AddSignedFile(app, a);
 
   CLI::App* version = app.add_subcommand("version", "Print the version");
   version->footer("Example:\n  trustline version");

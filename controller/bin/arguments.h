@@ -28,6 +28,12 @@ struct Arguments {
   // pki
   std::string pki_domain, pki_kind, pki_name, pki_request, pki_out, pki_file, pki_ca;
   int pki_days = 0;
+
+  // signed-file
+  std::string signed_file, signed_key, signed_name, signed_out, signed_phone,
+      signed_digest = "sha1";
+  std::vector<std::string> signed_certificates;
+  bool signed_notice = false, signed_replace = false;
 };
 
 // Parses; on --help or a usage error prints what there is to say and sets `exit_code` (0 or 64),

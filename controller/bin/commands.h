@@ -14,6 +14,7 @@ int HistoryListCommand(const Arguments& arguments);
 int HistoryShowCommand(const Arguments& arguments);
 int InventoryCommand(const Arguments& arguments);
 int PkiCommand(const Arguments& arguments);
+int SignedFileCommand(const Arguments& arguments);
 int ExplainCommand(const Arguments& arguments);
 
 }  // namespace trustline::controller

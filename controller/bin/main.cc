@@ -31,7 +31,11 @@ int main(int argc, char** argv) {
       {"pki request", PkiCommand},
       {"pki issue", PkiCommand},
       {"pki sign", PkiCommand},
-      {"pki show", PkiCommand}};
+      {"pki show", PkiCommand},
+      {"signed-file show", SignedFileCommand},
+      {"signed-file verify", SignedFileCommand},
+      {"signed-file sign", SignedFileCommand},
+      {"signed-file strip", SignedFileCommand}};
   int code = kExitOk;
   if (arguments.command == "version") {
     std::cout << "trustline " << TRUSTLINE_VERSION << "\n";

@@ -59,6 +59,11 @@ TEST_F(CliTest, EveryHelpHasAnExample) {
                                                           {"pki", "issue"},
                                                           {"pki", "sign"},
                                                           {"pki", "show"},
+                                                          {"signed-file"},
+                                                          {"signed-file", "show"},
+                                                          {"signed-file", "verify"},
+                                                          {"signed-file", "sign"},
+                                                          {"signed-file", "strip"},
                                                           {"version"},
                                                           {"schema"},
                                                           {"explain"}};

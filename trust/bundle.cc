@@ -412,7 +412,7 @@ absl::StatusOr<std::string> WritePkcs12(std::vector<BundleEntry> entries,
           "\"", absl::CHexEscape(name), "\" cannot be the friendly name of a certificate"));
     }
     if (sk_PKCS12_SAFEBAG_push(bags.get(), bag.get()) == 0) return Failed("make a bundle");
-    bag.release();  // now the stack's
+    (void)bag.release();  // now the stack's
   }
   const bool modern = profile == BundleProfile::kModern;
   const int encryption = modern ? NID_aes_256_cbc : NID_pbe_WithSHA1And3_Key_TripleDES_CBC;

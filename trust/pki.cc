@@ -231,7 +231,7 @@ absl::StatusOr<std::string> MakeRequest(const Identity& identity, const PrivateK
   openssl::X509ExtensionsPtr extensions(sk_X509_EXTENSION_new_null());
   if (extensions == nullptr || sk_X509_EXTENSION_push(extensions.get(), names.get()) == 0)
     return Failed("add the names");
-  names.release();  // now the stack's
+  (void)names.release();  // now the stack's
   if (X509_REQ_add_extensions(request.get(), extensions.get()) != 1 ||
       X509_REQ_sign(request.get(), Native(key), EVP_sha256()) <= 0) {
     return Failed("sign the request");

@@ -86,8 +86,15 @@ TftpPointerFindings CheckTftpPointer(const v1::TftpPointerSpec& spec,
   Owner first;
   bool mixed = false;
   for (const std::string& address : spec.tftp_servers()) {
-    if (!ParseIpv4(address)) {
+    const std::optional<uint32_t> number = ParseIpv4(address);
+    if (!number) {
       findings.errors.push_back(absl::StrCat("\"", address, "\" is not an IPv4 address"));
+      continue;
+    }
+    // 0/8 this network, 127/8 loopback, 224/4 multicast, 240/4 reserved with the broadcast address.
+    const uint32_t first_byte = *number >> 24;
+    if (first_byte == 0 || first_byte == 127 || first_byte >= 224) {
+      findings.errors.push_back(absl::StrCat(address, " is no address of a server"));
       continue;
     }
     if (!seen.insert(address).second) {

@@ -54,6 +54,12 @@ TEST(TftpPointerRulesTest, Scenario27OldAndNewTogetherAreRefused) {
             "(src-pub, cluster src); phones would flap between them");
 }
 
+TEST(TftpPointerRulesTest, Scenario27AddressesNoServerCanHaveAreErrors) {
+  for (const char* address : {"0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255"}) {
+    EXPECT_EQ(Errors({address}), std::string(address) + " is no address of a server");
+  }
+}
+
 TEST(TftpPointerRulesTest, Scenario27NoAddressIsAnError) {
   EXPECT_EQ(Errors({}), "tftp_servers is empty; option 150 needs 1 or 2 addresses");
 }

@@ -200,8 +200,8 @@ absl::StatusOr<std::unique_ptr<StagePass>> Converger::Impl::OpenPass(
   for (const v1::Resource& resource : received.state.resources()) {
     if (resource.stage() == request.stage) resources.push_back(&resource);
   }
-  return StagePass::Open(received, request.stage, std::move(resources), request.only, self, host_,
-                         dialer_, request.secrets, kinds_);
+  return StagePass::Open(received, request.stage, resources, request.only, self, host_, dialer_,
+                         request.secrets, kinds_);
 }
 
 absl::StatusOr<v1::Plan> Converger::Impl::PlanStage(const StageRequest& request) {
@@ -393,8 +393,12 @@ absl::StatusOr<v1::StageReport> Converger::Impl::ApplyStage(
   // Without a transaction the records are all there is to write, and only when they move.
   if (!recorded) {
     if (moves) TL_RETURN_IF_ERROR(documents_.Put(next));
-    const bool gave_up = cancelled && cancelled();
-    if (hold.has_value() && !gave_up) TL_RETURN_IF_ERROR(state_.Remove(RemovalOfHold().path()));
+    // Only an apply that found or made things right ends a hold.
+    bool right = !(cancelled && cancelled());
+    for (const StageItem& item : pass->items()) {
+      if (item.selected && !ReportOnly(item) && !Settled(item)) right = false;
+    }
+    if (hold.has_value() && right) TL_RETURN_IF_ERROR(state_.Remove(RemovalOfHold().path()));
   }
 
   Remember(playbook, request.secrets, *pass);

@@ -63,8 +63,8 @@ void Converger::Impl::LookInForce(const std::string& playbook, LayerInForce& lay
     for (const v1::Resource& resource : layer.document.state.resources()) {
       if (resource.stage() == stage) all.push_back(&resource);
     }
-    absl::StatusOr<std::unique_ptr<StagePass>> pass = StagePass::Open(
-        layer.document, stage, std::move(all), ids, self, host_, dialer_, secrets, kinds_);
+    absl::StatusOr<std::unique_ptr<StagePass>> pass =
+        StagePass::Open(layer.document, stage, all, ids, self, host_, dialer_, secrets, kinds_);
     if (!pass.ok()) {
       for (const std::string& id : ids) {
         looks[id] = {false, std::string(pass.status().message()), host_.clock.Now()};
@@ -76,7 +76,10 @@ void Converger::Impl::LookInForce(const std::string& playbook, LayerInForce& lay
     std::set<std::string> unseen;
     for (const StageItem& item : (*pass)->items()) {
       const std::string& id = item.resource->id();
-      bool blind = absl::IsUnavailable(item.look) || absl::IsDeadlineExceeded(item.look);
+      // A hub that is away says nothing about this node; a local server that is away does.
+      const bool local = item.resource->has_tftp_pointer() || item.resource->has_service();
+      bool blind =
+          !local && (absl::IsUnavailable(item.look) || absl::IsDeadlineExceeded(item.look));
       if (item.plan.outcome() == v1::OUTCOME_PENDING && item.desired == nullptr) {
         for (const std::string& name : SecretNames(SpecOf(*item.resource))) {
           blind |= secrets.by_name().count(name) == 0;
@@ -163,6 +166,7 @@ absl::Status Converger::Impl::FillStatus(v1::StatusResponse& status) {
     row->set_stage(generation.stage());
     row->set_created_unix(generation.created_unix());
     row->set_rolled_back(generation.rolled_back());
+    row->set_is_rollback(generation.is_rollback());
     for (const v1::GenerationResource& resource : generation.resources()) {
       row->add_resources(resource.id());
     }

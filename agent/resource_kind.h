@@ -61,6 +61,9 @@ struct PlanContext {
   // Digest of the desired content of another resource of the stage that was already planned, by id;
   // empty when unknown. For `service`.
   std::function<std::string(const std::string& id)> desired_digest_of;
+  // Whether another resource of the stage is about to be changed. For `service`: what it loaded is
+  // then out of date even where it had loaded the very same content before. Null: none is.
+  std::function<bool(const std::string& id)> will_change = {};
 };
 
 struct Resolved {

@@ -113,7 +113,7 @@ const StageItem* StagePass::Find(const std::string& id) const {
   return nullptr;
 }
 
-PlanContext StagePass::ContextOf(const StageItem& item) {
+PlanContext StagePass::ContextOf(const StageItem& item, bool changing) {
   return PlanContext{*item.resource,
                      document_.state,
                      self_,
@@ -124,6 +124,12 @@ PlanContext StagePass::ContextOf(const StageItem& item) {
                        const StageItem* other = Find(id);
                        if (other == nullptr || other->desired == nullptr) return "";
                        return StateDigest(*other->desired);
+                     },
+                     [this, changing](const std::string& id) {
+                       const StageItem* other = Find(id);
+                       return changing && other != nullptr && other->selected &&
+                              other->resource->mode() != v1::MODE_REPORT &&
+                              other->plan.outcome() == v1::OUTCOME_WOULD_CHANGE;
                      }};
 }
 
@@ -181,7 +187,7 @@ void StagePass::LookAt(StageItem& item) {
   }
   if (plan.outcome() == v1::OUTCOME_PENDING) return;
 
-  const PlanContext context = ContextOf(item);
+  const PlanContext context = ContextOf(item, /*changing=*/true);
   absl::StatusOr<Resolved> resolved = item.kind->Resolve(context);
   if (!resolved.ok()) {
     item.look = resolved.status();
@@ -242,7 +248,8 @@ v1::Plan StagePass::MakePlan() const {
 }
 
 absl::Status StagePass::LookAgain(StageItem& item) {
-  TL_ASSIGN_OR_RETURN(Observed observed, item.kind->Observe(ContextOf(item), *item.desired));
+  TL_ASSIGN_OR_RETURN(Observed observed,
+                      item.kind->Observe(ContextOf(item, /*changing=*/false), *item.desired));
   if (!observed.refusals.empty()) return absl::FailedPreconditionError(observed.refusals[0]);
   if (observed.present == nullptr) return absl::InternalError("the kind observed nothing");
   const std::vector<v1::Change> left = DiffState(*item.desired, *observed.present);
@@ -256,11 +263,12 @@ absl::Status StagePass::LookAgain(StageItem& item) {
 }
 
 absl::Status StagePass::Prove(const StageItem& item, Prover& prover) {
-  return item.kind->Prove(ContextOf(item), *item.desired, prover);
+  return item.kind->Prove(ContextOf(item, /*changing=*/false), *item.desired, prover);
 }
 
 absl::Status StagePass::Stage(const StageItem& item, TransactionBuilder& transaction) {
-  return item.kind->Stage(ContextOf(item), *item.desired, *item.present, transaction);
+  return item.kind->Stage(ContextOf(item, /*changing=*/true), *item.desired, *item.present,
+                          transaction);
 }
 
 }  // namespace trustline::agent

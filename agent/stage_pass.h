@@ -68,7 +68,8 @@ class StagePass {
   absl::Status Arrange(const std::vector<const v1::Resource*>& resources,
                        const std::vector<std::string>& only, const KindRegistry& kinds);
   void LookAt(StageItem& item);
-  PlanContext ContextOf(const StageItem& item);
+  // `changing`: before the transaction, when what other items plan is still to come.
+  PlanContext ContextOf(const StageItem& item, bool changing);
   const StageItem* Find(const std::string& id) const;
 
   const ReceivedDocument& document_;

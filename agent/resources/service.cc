@@ -119,6 +119,11 @@ absl::StatusOr<Observed> ServiceKind::Observe(const PlanContext& context,
     TL_ASSIGN_OR_RETURN(const std::string loaded,
                         ReadRecord(context.host.files, RecordPath(context)));
     service->set_loaded(loaded);
+    // Content that comes back after it was gone has the digest it had, but whoever started the
+    // service in between has loaded something else.
+    for (const std::string& notifier : context.resource.notified_by()) {
+      if (context.will_change && context.will_change(notifier)) service->clear_loaded();
+    }
   }
   if (!status->running) {
     observed.summary = absl::StrCat("does not run: ", status->detail);

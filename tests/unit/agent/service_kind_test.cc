@@ -71,6 +71,16 @@ TEST_F(ServiceKindTest, RestartsOnceForEachChangeOfWhatNotifiesIt) {
   EXPECT_EQ(counts().restarts, 2);
 }
 
+TEST_F(ServiceKindTest, ContentThatComesBackIsLoadedAgain) {
+  const Certificate a = TestPki::UnitCertificate("a");
+  EXPECT_EQ(Row(node().Apply(Notified(a))).outcome(), v1::OUTCOME_CHANGED);
+  // Removed by hand; whoever restarts the service now makes it load a store without it.
+  host().files.Erase(TwoClusters::PathOf("CallManager-trust", a));
+  EXPECT_EQ(Row(node().Apply(Notified(a))).outcome(), v1::OUTCOME_CHANGED);
+  EXPECT_EQ(counts().restarts, 2);
+  EXPECT_EQ(Row(node().Apply(Notified(a))).outcome(), v1::OUTCOME_UNCHANGED);
+}
+
 TEST_F(ServiceKindTest, ReloadsWhereThatIsEnough) {
   const Certificate a = TestPki::UnitCertificate("a");
   EXPECT_EQ(Row(node().Apply(Notified(a, v1::SERVICE_CONDITION_RELOADED))).outcome(),

@@ -338,6 +338,16 @@ TEST_F(TftpPointerTest, AServerThatIsDownFailsThePlan) {
   EXPECT_EQ(PlanOne(SubnetPointer("10.30.0.0/24")).outcome(), v1::OUTCOME_FAILED);
 }
 
+TEST_F(TftpPointerTest, StatusSaysThatAServerThatWasRightIsDown) {
+  ASSERT_EQ(ApplyOne(SubnetPointer("10.30.0.0/24")).outcome(), v1::OUTCOME_CHANGED);
+  harness_.host.dhcp.SetAnswers(false);
+  v1::StatusResponse status;
+  ASSERT_TRUE(harness_.converger().FillStatus(status).ok());
+  EXPECT_EQ(status.documents(0).converged(), 0u);
+  ASSERT_EQ(status.documents(0).drifted_size(), 1);
+  EXPECT_THAT(status.documents(0).drifted(0), HasSubstr("does not answer"));
+}
+
 TEST_F(TftpPointerTest, ATextTheServerRejectsIsNeverWritten) {
   harness_.host.dhcp.RejectTexts("10.20.0.11");
   const v1::ResourceOutcome outcome = ApplyOne(SubnetPointer("10.30.0.0/24"));

@@ -209,6 +209,8 @@ bool ParseArguments(int argc, const char* const* argv, Arguments& a, int& exit_c
   AddOutput(rollback, a, {"table", "json", "jsonl"});
   rollback->add_flag("-D,--diff", a.diff, "Show every change");
   rollback->add_flag("-v,--verbose", a.verbosity, "Say more (repeatable)");
+  rollback->add_option("--run", a.run_id,
+                       "The run to undo (default: the newest that changed any of the nodes)");
   rollback->add_flag(
       "--include-trust", a.include_trust,
       "Also remove imported certificates (admin role); phones that moved may need them to return");
@@ -265,7 +267,7 @@ bool ParseArguments(int argc, const char* const* argv, Arguments& a, int& exit_c
       "Example: the CA lives with the operators, a node makes its own key\n"
       "  trustline pki init --dir ca --domain example.net\n"
       "  trustline pki request agent src-pub --domain example.net --out src-pub     (on the node)\n"
-      "  trustline pki sign src-pub/src-pub.csr --ca ca");
+      "  trustline pki sign agent src-pub src-pub/src-pub.csr --ca ca");
   CLI::App* init = pki->add_subcommand("init", "Make a CA");
   init->add_option("--dir", a.pki_ca, "Directory for ca.crt and ca.key")->required();
   init->add_option("--domain", a.pki_domain, "Domain of the fleet")->required();
@@ -292,11 +294,16 @@ bool ParseArguments(int argc, const char* const* argv, Arguments& a, int& exit_c
   issue->footer(
       "Example:\n  trustline pki issue operator alice --ca ca --out ~/.config/trustline/pki");
   CLI::App* sign = pki->add_subcommand("sign", "Sign a request");
-  sign->add_option("request", a.pki_request, "Request file")->required();
+  sign->add_option("kind", a.pki_kind, "Whom you mean to sign for: agent or operator")
+      ->required()
+      ->check(CLI::IsMember({"agent", "operator"}));
+  sign->add_option("name", a.pki_name, "Node name or operator's name")->required();
+  sign->add_option("request", a.pki_request, "Request file; refused when it asks for anybody else")
+      ->required();
   sign->add_option("--ca", a.pki_ca, "Directory of the CA")->required();
   sign->add_option("--out", a.pki_out, "Certificate file to write (default: beside the request)");
   sign->add_option("--days", a.pki_days, "Validity (default 730)")->check(CLI::Range(1, 3650));
-  sign->footer("Example:\n  trustline pki sign src-pub.csr --ca ca --out src-pub.crt");
+  sign->footer("Example:\n  trustline pki sign agent src-pub src-pub.csr --ca ca");
   CLI::App* show = pki->add_subcommand("show", "Say what a certificate or request is");
   show->add_option("file", a.pki_file, "PEM file")->required();
   AddOutput(show, a, {"table", "json"});

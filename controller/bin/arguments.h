@@ -22,7 +22,7 @@ struct Arguments {
   std::string output = "table", colour = "auto";
   std::string pki_directory, operator_name, history_file;
   std::string host;    // inventory --host
-  std::string run_id;  // history show
+  std::string run_id;  // history show, rollback --run
   std::string kind;    // explain
 
   // pki

@@ -53,8 +53,19 @@ absl::StatusOr<PkiSummary> Run(const Arguments& arguments) {
     TL_RETURN_IF_ERROR(CopyRoot(arguments.pki_ca, arguments.pki_out));
     return summary;
   }
-  if (arguments.command == "pki sign")
+  if (arguments.command == "pki sign") {
+    // A request is somebody else's word: whoever signs says whom he means.
+    TL_ASSIGN_OR_RETURN(const std::string domain, PkiDomain(arguments.pki_ca));
+    TL_ASSIGN_OR_RETURN(const Identity wanted, IdentityFrom(arguments, domain));
+    TL_ASSIGN_OR_RETURN(const PkiSummary request, PkiShow(arguments.pki_request));
+    if (request.identity != wanted.ToUri()) {
+      return absl::PermissionDeniedError(
+          absl::StrCat(arguments.pki_request, " asks for ",
+                       request.identity.empty() ? "no identity" : request.identity, ", not for ",
+                       wanted.ToUri(), "; nothing was signed"));
+    }
     return PkiSign(arguments.pki_request, arguments.pki_ca, arguments.pki_out, days, now);
+  }
   return PkiShow(arguments.pki_file);
 }
 

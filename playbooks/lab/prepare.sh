@@ -39,22 +39,26 @@ install_packages() {
     return 1
   fi
   say "apt-get install ${missing[*]}"
-  local policy=/usr/sbin/policy-rc.d made=
-  if [ ! -e $policy ]; then
-    printf '#!/bin/sh\nexit 101\n' >$policy
-    chmod 755 $policy
-    made=yes
-  fi
-  local code=0 log
-  log=$(mktemp)
-  if ! { DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${missing[@]}" ||
-    { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${missing[@]}"; }; } >"$log" 2>&1; then
-    tail -20 "$log" >&2
-    code=1
-  fi
-  rm -f "$log"
-  [ -z "$made" ] || rm -f $policy
-  return $code
+  # In a subshell, so that its trap takes our policy away also when interrupted.
+  (
+    policy=/usr/sbin/policy-rc.d
+    log=$(mktemp)
+    made=
+    trap 'rm -f "$log"; [ -z "$made" ] || rm -f $policy' EXIT
+    trap 'exit 130' INT TERM
+    if [ ! -e $policy ]; then
+      made=yes
+      printf '#!/bin/sh\nexit 101\n' >$policy
+      chmod 755 $policy
+    fi
+    code=0
+    if ! { DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${missing[@]}" ||
+      { apt-get -q update && DEBIAN_FRONTEND=noninteractive apt-get -q install -y --no-install-recommends "${missing[@]}"; }; } >"$log" 2>&1; then
+      tail -20 "$log" >&2
+      code=1
+    fi
+    exit $code
+  )
 }
 
 # build PRESET [TARGET...]

@@ -191,7 +191,7 @@ TEST_F(IdentityTest, TheCommandsOfThePkiMakeAFleetThatWorks) {
     std::filesystem::remove_all(node.pki());
     std::filesystem::create_directory(node.pki());
     must({"pki", "request", "agent", name, "--domain", kDomain, "--out", node.pki()});
-    must({"pki", "sign", absl::StrCat(node.pki(), "/", name, ".csr"), "--ca", ca});
+    must({"pki", "sign", "agent", name, absl::StrCat(node.pki(), "/", name, ".csr"), "--ca", ca});
     WriteFileOrDie(node.pki() + "/ca.crt", ReadFileOrDie(ca + "/ca.crt"), 0644);
     struct stat info = {};
     ASSERT_EQ(stat(absl::StrCat(node.pki(), "/", name, ".key").c_str(), &info), 0);
@@ -207,6 +207,14 @@ TEST_F(IdentityTest, TheCommandsOfThePkiMakeAFleetThatWorks) {
       fleet_.Operate({"pki", "show", fleet_.node("node-a").pki() + "/node-a.crt"});
   EXPECT_EQ(show.exit_code, 0);
   EXPECT_THAT(show.out, HasSubstr("trustline://e2e.example/agent/node-a"));
+  // Whoever signs says for whom: a request that asks for more is refused.
+  const std::string sly = fleet_.directory() + "/sly";
+  must({"pki", "request", "operator", "mallory", "--domain", kDomain, "--out", sly});
+  const Finished refused =
+      fleet_.Operate({"pki", "sign", "agent", "node-a", sly + "/mallory.csr", "--ca", ca});
+  EXPECT_EQ(refused.exit_code, 77) << refused;
+  EXPECT_THAT(refused.err, HasSubstr("trustline://e2e.example/operator/mallory"));
+  EXPECT_FALSE(std::filesystem::exists(sly + "/mallory.crt"));
   // Nothing is overwritten.
   const std::string key = ReadFileOrDie(ca + "/ca.key");
   EXPECT_NE(fleet_.Operate({"pki", "init", "--dir", ca, "--domain", kDomain}).exit_code, 0);

@@ -88,7 +88,8 @@ RolloutStep NextStep(const RolloutPolicy& policy, const RolloutProgress& progres
         if (Ended(state) && !Good(state)) bad.push_back(absl::StrCat(node, " ", Word(state)));
       }
       if (!waiting.empty() && !progress.interrupted) {
-        int room = policy.forks - running;
+        // Servers of one scope begin together, whatever the forks.
+        int room = stage.pointer ? static_cast<int>(waiting.size()) : policy.forks - running;
         if (room <= 0) return Step(RolloutStep::Kind::kWait, stage.number);
         RolloutStep step = Step(RolloutStep::Kind::kStart, stage.number);
         waiting.resize(std::min<size_t>(waiting.size(), room));

@@ -1,5 +1,8 @@
 #include "controller/run_record.h"
 
+#include <set>
+#include <utility>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/strip.h"
 #include "controller/exit_codes.h"
@@ -59,6 +62,40 @@ std::map<std::string, RecapCounters> CountRecap(const RunRecord& record) {
     }
   }
   return counters;
+}
+
+std::vector<PointerSplit> FindPointerSplits(const RunRecord& record) {
+  const bool rollback = record.command == "rollback";
+  // A rollback takes several stages back at once: there a resource counts, wherever it stood.
+  const auto stage_of = [&](const ResourceRow& row) { return rollback ? 0 : row.stage; };
+  std::map<std::pair<uint32_t, std::string>, PointerSplit> splits;
+  std::map<uint32_t, std::vector<std::string>> silent;  // no word on single resources
+  std::set<std::string> pointer_nodes;
+  for (const ResourceRow& row : record.rows) {
+    if (row.outcome.id().empty()) {
+      silent[stage_of(row)].push_back(row.node);
+    } else if (row.outcome.kind() == "tftp_pointer") {
+      pointer_nodes.insert(row.node);
+      PointerSplit& split = splits[{stage_of(row), row.outcome.id()}];
+      const bool done = row.outcome.outcome() == v1::OUTCOME_CHANGED ||
+                        (!rollback && row.outcome.outcome() == v1::OUTCOME_UNCHANGED);
+      (done ? split.done : split.not_done).push_back(row.node);
+    }
+  }
+  std::vector<PointerSplit> found;
+  for (auto& [key, split] : splits) {
+    split.stage = key.first;
+    split.resource = key.second;
+    std::set<std::string> heard(split.done.begin(), split.done.end());
+    heard.insert(split.not_done.begin(), split.not_done.end());
+    for (const std::string& node : silent[key.first]) split.not_done.push_back(node);
+    // A server that put back other pointers of the run, but had this one from an earlier run.
+    for (const std::string& node : pointer_nodes) {
+      if (rollback && heard.insert(node).second) split.not_done.push_back(node);
+    }
+    if (!split.done.empty() && !split.not_done.empty()) found.push_back(split);
+  }
+  return found;
 }
 
 int ExitCodeOf(const RunRecord& record) {

@@ -32,6 +32,7 @@ struct RunRecord {
   std::vector<SkippedTask> skipped;                     // `when` was false
   std::map<std::string, std::string> document_digests;  // node -> hex
   std::string stopped;  // why later batches or stages were not started; empty: they were
+  std::string of_run;   // rollback: the run that was put back
   bool interrupted = false;
   bool denied = false;  // some agent refused the operator's identity or role
   bool awaiting_confirm = false;
@@ -43,6 +44,14 @@ struct RecapCounters {
       refused = 0, pending = 0, blocked = 0, rolled_back = 0, cancelled = 0;
 };
 std::map<std::string, RecapCounters> CountRecap(const RunRecord& record);
+
+// A pointer that some servers of its scope have now and others do not.
+struct PointerSplit {
+  uint32_t stage = 0;
+  std::string resource;
+  std::vector<std::string> done, not_done;  // changed (or put back), and not
+};
+std::vector<PointerSplit> FindPointerSplits(const RunRecord& record);
 
 // The exit code that tells the worst of it (controller/exit_codes.h).
 int ExitCodeOf(const RunRecord& record);

@@ -1,156 +1,19 @@
 #include "controller/runner.h"
 
 #include <algorithm>
-#include <deque>
 #include <memory>
 #include <set>
 #include <utility>
 
 #include "absl/algorithm/container.h"
-#include "absl/base/thread_annotations.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/synchronization/mutex.h"
+#include "controller/leases.h"
+#include "controller/mailbox.h"
 #include "protos/generic/kinds.h"
 
 namespace trustline::controller {
 namespace {
-
-constexpr uint32_t kLeaseSeconds = 60;
-constexpr absl::Duration kLeaseRenewal = absl::Seconds(20);
-constexpr absl::Duration kTick = absl::Milliseconds(100);
-
-// Callbacks post, the runner's thread takes. Shared, because a callback may come while the runner
-// is on its way out.
-class Mailbox {
- public:
-  void Post(std::function<void()> letter) {
-    absl::MutexLock lock(&mutex_);
-    letters_.push_back(std::move(letter));
-  }
-  // Runs what has been posted; waits up to `limit` for the first one. False: nothing came.
-  bool Deliver(absl::Duration limit) {
-    std::deque<std::function<void()>> letters;
-    {
-      absl::MutexLock lock(&mutex_);
-      auto some = [this]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_) { return !letters_.empty(); };
-      mutex_.AwaitWithTimeout(absl::Condition(&some), limit);
-      letters.swap(letters_);
-    }
-    for (auto& letter : letters) letter();
-    return !letters.empty();
-  }
-
- private:
-  absl::Mutex mutex_;
-  std::deque<std::function<void()>> letters_ ABSL_GUARDED_BY(mutex_);
-};
-
-// A call's callback that runs on the runner's thread.
-template <typename T>
-Callback<T> ByMail(std::shared_ptr<Mailbox> mailbox, std::function<void(absl::StatusOr<T>)> then) {
-  return [mailbox = std::move(mailbox), then = std::move(then)](absl::StatusOr<T> result) {
-    auto kept = std::make_shared<absl::StatusOr<T>>(std::move(result));
-    mailbox->Post([then, kept] { then(std::move(*kept)); });
-  };
-}
-
-// The leases of one run. A lease that could not be had is a verdict on its node.
-class Leases {
- public:
-  Leases(Fleet& fleet, std::shared_ptr<Mailbox> mailbox, const RunOptions& options)
-      : fleet_(fleet), mailbox_(std::move(mailbox)), options_(options) {}
-
-  // Takes all; returns the nodes that could not be had, with the reason. What an ended run of the
-  // same operator still holds is taken over: its controller cannot come back for it.
-  std::map<std::string, absl::Status> TakeAll(const std::vector<std::string>& nodes) {
-    std::map<std::string, v1::LeaseRequest> takes;
-    for (const std::string& node : nodes) {
-      v1::LeaseRequest& request = takes[node];
-      request = Request(v1::LeaseRequest::ACTION_TAKE);
-      for (const std::string& run_id : options_.ended_runs) request.add_ended_runs(run_id);
-    }
-    std::map<std::string, absl::Status> problems = Ask(takes);
-    for (const std::string& node : nodes) {
-      if (!problems.contains(node)) held_.insert(node);
-    }
-    renewed_ = options_.now();
-    return problems;
-  }
-
-  // Called on every tick. A renewal that fails is not a verdict: the next apply on that node will
-  // say why.
-  void RenewWhenDue() {
-    if (options_.now() - renewed_ < kLeaseRenewal) return;
-    renewed_ = options_.now();
-    for (const std::string& node : held_) {
-      ++outstanding_;
-      handles_.push_back(fleet_.Lease(
-          node, Request(v1::LeaseRequest::ACTION_TAKE), options_.answer_timeout,
-          ByMail<v1::LeaseResponse>(
-              mailbox_, [this](absl::StatusOr<v1::LeaseResponse>) { --outstanding_; })));
-    }
-  }
-
-  // Best effort: a lease that cannot be released runs out by itself. Returns the nodes where it
-  // could not.
-  std::vector<std::string> ReleaseAll() {
-    std::vector<std::string> kept;
-    for (const std::string& node : held_) {
-      ++outstanding_;
-      handles_.push_back(
-          fleet_.Lease(node, Request(v1::LeaseRequest::ACTION_RELEASE),
-                       std::min(options_.answer_timeout, absl::Seconds(5)),
-                       ByMail<v1::LeaseResponse>(
-                           mailbox_, [this, &kept, node](absl::StatusOr<v1::LeaseResponse> answer) {
-                             --outstanding_;
-                             if (!answer.ok()) kept.push_back(node);
-                           })));
-    }
-    while (outstanding_ > 0) mailbox_->Deliver(kTick);
-    return kept;
-  }
-
- private:
-  // Asks all at once and waits for every answer; returns those that were not OK.
-  std::map<std::string, absl::Status> Ask(const std::map<std::string, v1::LeaseRequest>& requests) {
-    std::map<std::string, absl::Status> problems;
-    size_t answers = 0;
-    std::vector<std::unique_ptr<CallHandle>> calls;
-    for (const auto& [name, request] : requests) {
-      calls.push_back(
-          fleet_.Lease(name, request, options_.answer_timeout,
-                       ByMail<v1::LeaseResponse>(
-                           mailbox_, [&, node = name](absl::StatusOr<v1::LeaseResponse> answer) {
-                             ++answers;
-                             if (!answer.ok()) problems[node] = answer.status();
-                           })));
-    }
-    while (answers < requests.size()) {
-      mailbox_->Deliver(kTick);
-      if (options_.interrupts() > 0) {
-        for (auto& call : calls) call->Cancel();
-      }
-    }
-    return problems;
-  }
-
-  v1::LeaseRequest Request(v1::LeaseRequest::Action action) const {
-    v1::LeaseRequest request;
-    request.set_action(action);
-    request.set_run_id(options_.run_id);
-    request.set_seconds(kLeaseSeconds);
-    return request;
-  }
-
-  Fleet& fleet_;
-  std::shared_ptr<Mailbox> mailbox_;
-  const RunOptions& options_;
-  std::set<std::string> held_;
-  std::vector<std::unique_ptr<CallHandle>> handles_;
-  size_t outstanding_ = 0;
-  absl::Time renewed_;
-};
 
 ResourceRow WholeNodeRow(const std::string& node, uint32_t stage, const StagePlan* plan,
                          const absl::Status& status) {
@@ -164,6 +27,15 @@ ResourceRow WholeNodeRow(const std::string& node, uint32_t stage, const StagePla
   row.outcome.set_stage(stage);
   row.outcome.set_outcome(OutcomeOfStatus(status));
   row.outcome.add_reasons(std::string(status.message()));
+  return row;
+}
+
+// A node that is left alone because of another.
+ResourceRow NotStartedRow(const std::string& node, const StagePlan& stage, const std::string& why) {
+  ResourceRow row{node, stage.number, stage.play, stage.wave, {}};
+  row.outcome.set_stage(stage.number);
+  row.outcome.set_outcome(v1::OUTCOME_BLOCKED);
+  row.outcome.add_reasons(absl::StrCat("not started: ", why));
   return row;
 }
 
@@ -300,17 +172,111 @@ class ApplyRun {
       for (const auto& [node, ids] : nodes) progress_.nodes[stage][node] = {};
     }
     no_lease_ = leases_.TakeAll(record_.nodes);
-    Loop();
-    for (const std::string& node : leases_.ReleaseAll()) {
-      observer_.OnNotice(
-          absl::StrCat(node, ": lease not released; it runs out within ", kLeaseSeconds, " s"));
-    }
+    if (!HeldByAnother()) Loop();
+    for (const std::string& line : leases_.ReleaseAll()) observer_.OnNotice(line);
     record_.interrupted = progress_.interrupted;
     record_.finished = options_.now();
     return std::move(record_);
   }
 
  private:
+  // When another run holds a node, nothing is started anywhere: of two runs that met, one goes on.
+  bool HeldByAnother() {
+    std::string held;
+    for (const auto& [node, status] : no_lease_) {
+      if (absl::IsFailedPrecondition(status) && held.empty())
+        held = absl::StrCat(node, ": ", status.message());
+    }
+    if (held.empty()) return false;
+    StagePlan everything;
+    everything.play = "Take the nodes";
+    everything.hosts = record_.nodes;
+    observer_.OnStageStart(everything, record_.nodes);
+    for (const std::string& node : record_.nodes) {
+      auto problem = no_lease_.find(node);
+      record_.rows.push_back(problem != no_lease_.end()
+                                 ? WholeNodeRow(node, 0, &everything, problem->second)
+                                 : NotStartedRow(node, everything, held));
+      observer_.OnResource(record_.rows.back());
+    }
+    observer_.OnStageEnd(everything, record_.rows);
+    record_.stopped = absl::StrCat("another run is at work; ", held);
+    return true;
+  }
+
+  // Every server of a scope changes, or none begins: all must be there, and have a plan that can be
+  // carried out. Ends the nodes of the batch otherwise.
+  bool PointerBatchMayStart(const StagePlan& stage, const std::vector<std::string>& nodes) {
+    std::map<std::string, absl::StatusOr<v1::PlanResponse>> answers;
+    std::vector<std::unique_ptr<CallHandle>> calls;
+    for (const std::string& node : nodes) {
+      if (auto problem = no_lease_.find(node); problem != no_lease_.end()) {
+        answers.emplace(node, problem->second);
+        continue;
+      }
+      v1::PlanRequest request;
+      *request.mutable_document() = input_.envelopes.at(node);
+      request.set_stage(stage.number);
+      for (const std::string& id : input_.selected.at(stage.number).at(node)) request.add_only(id);
+      *request.mutable_secrets() = input_.secrets;
+      calls.push_back(fleet_.Plan(
+          node, request, options_.answer_timeout,
+          ByMail<v1::PlanResponse>(mailbox_, [&answers, node](absl::StatusOr<v1::PlanResponse> a) {
+            answers.emplace(node, std::move(a));
+          })));
+    }
+    while (answers.size() < nodes.size()) {
+      mailbox_->Deliver(kRunTick);
+      leases_.RenewWhenDue();
+      if (options_.interrupts() > 0) {
+        for (auto& call : calls) call->Cancel();
+      }
+    }
+    std::map<std::string, std::vector<ResourceRow>> problems;
+    for (const auto& [node, answer] : answers) {
+      if (!answer.ok()) {
+        problems[node] = {WholeNodeRow(node, stage.number, &stage, answer.status())};
+        continue;
+      }
+      std::vector<ResourceRow> rows;
+      bool ready = true;
+      for (const v1::ResourcePlan& plan : answer->plan().resources()) {
+        ready &=
+            plan.outcome() == v1::OUTCOME_UNCHANGED || plan.outcome() == v1::OUTCOME_WOULD_CHANGE;
+        if (plan.outcome() == v1::OUTCOME_UNCHANGED || plan.outcome() == v1::OUTCOME_WOULD_CHANGE)
+          continue;
+        ResourceRow row{node, stage.number, stage.play, stage.wave, {}};
+        row.outcome.set_id(plan.id());
+        row.outcome.set_kind(plan.kind());
+        row.outcome.set_stage(plan.stage());
+        row.outcome.set_task(plan.task());
+        row.outcome.set_outcome(plan.outcome());
+        row.outcome.set_summary(plan.summary());
+        *row.outcome.mutable_reasons() = plan.reasons();
+        *row.outcome.mutable_warnings() = plan.warnings();
+        rows.push_back(std::move(row));
+      }
+      if (!ready) problems[node] = std::move(rows);
+    }
+    if (problems.empty()) return true;
+    std::vector<std::string> culprits;
+    for (const auto& [node, rows] : problems) culprits.push_back(node);
+    const std::string why = absl::StrCat("all servers of a scope change together, and ",
+                                         absl::StrJoin(culprits, ", "), " cannot");
+    for (const std::string& node : nodes) {
+      Conversation& conversation = running_[node];
+      auto found = problems.find(node);
+      if (found == problems.end()) {
+        conversation.rows = {NotStartedRow(node, stage, why)};
+      } else {
+        conversation.rows = std::move(found->second);
+      }
+      for (const ResourceRow& row : conversation.rows) observer_.OnResource(row);
+      End(stage, node, absl::OkStatus());
+    }
+    return false;
+  }
+
   void Loop() {
     while (true) {
       if (options_.interrupts() > 0) progress_.interrupted = true;
@@ -326,6 +292,7 @@ class ApplyRun {
             for (const auto& [node, progress] : progress_.nodes[step.stage]) nodes.push_back(node);
             observer_.OnStageStart(*stage, nodes);
           }
+          if (stage->pointer && !PointerBatchMayStart(*stage, step.start)) break;
           for (const std::string& node : step.start) Start(*stage, node);
           break;
         case RolloutStep::Kind::kWait:
@@ -333,9 +300,7 @@ class ApplyRun {
           break;
         case RolloutStep::Kind::kPause:
           if (step.pause_is_after) CloseStage();
-          if (!options_.confirm(step.prompt)) {
-            record_.stopped = absl::StrCat("stopped at a pause nobody confirmed: ", step.prompt);
-            record_.awaiting_confirm = true;
+          if (!Confirmed(step.prompt)) {
             CloseStage();
             return;
           }
@@ -350,6 +315,23 @@ class ApplyRun {
           return;
       }
     }
+  }
+
+  bool Confirmed(const std::string& prompt) {
+    // A prompt may wait for as long as phones take to restart; the leases must not run out under
+    // it.
+    const auto meanwhile = [this] {
+      mailbox_->Deliver(absl::ZeroDuration());
+      leases_.RenewWhenDue();
+    };
+    if (options_.confirm(prompt, meanwhile)) return true;
+    progress_.interrupted = options_.interrupts() > 0;
+    record_.awaiting_confirm = !progress_.interrupted;
+    record_.stopped =
+        progress_.interrupted
+            ? absl::StrCat("interrupted at the pause: ", prompt)
+            : absl::StrCat("stopped at a pause nobody confirmed (--yes confirms all): ", prompt);
+    return false;
   }
 
   const StagePlan* FindStage(uint32_t number) const {
@@ -427,7 +409,7 @@ class ApplyRun {
   }
 
   void Wait(const StagePlan& stage) {
-    mailbox_->Deliver(kTick);
+    mailbox_->Deliver(kRunTick);
     leases_.RenewWhenDue();
     std::vector<std::string> waiting;
     for (auto& [node, conversation] : running_) {
@@ -537,6 +519,33 @@ RunRecord RunApply(Fleet& fleet, const RunInput& input, const RunOptions& option
   return ApplyRun(fleet, input, options, observer).Run();
 }
 
+namespace {
+
+// The newest run that changed any of the nodes and was not put back yet; empty: none is known.
+std::string NewestChangingRun(Fleet& fleet, const std::vector<std::string>& nodes,
+                              const RunOptions& options, const std::shared_ptr<Mailbox>& mailbox) {
+  std::pair<int64_t, std::string> newest{0, ""};
+  size_t answers = 0;
+  std::vector<std::unique_ptr<CallHandle>> calls;
+  for (const std::string& node : nodes) {
+    calls.push_back(fleet.Status(
+        node, options.answer_timeout,
+        ByMail<v1::StatusResponse>(mailbox, [&](absl::StatusOr<v1::StatusResponse> status) {
+          ++answers;
+          if (!status.ok()) return;  // the rollback itself will say why
+          for (const v1::GenerationStatus& generation : status->generations()) {
+            if (generation.rolled_back() || generation.is_rollback()) continue;
+            newest = std::max(newest, std::pair<int64_t, std::string>(generation.created_unix(),
+                                                                      generation.run_id()));
+          }
+        })));
+  }
+  while (answers < nodes.size()) mailbox->Deliver(kRunTick);
+  return newest.second;
+}
+
+}  // namespace
+
 RunRecord RunRollback(Fleet& fleet, const RollbackInput& input, const RunOptions& options,
                       RunObserver& observer) {
   auto mailbox = std::make_shared<Mailbox>();
@@ -548,8 +557,13 @@ RunRecord RunRollback(Fleet& fleet, const RollbackInput& input, const RunOptions
   record.started = options.now();
   record.nodes = input.nodes;
   std::map<std::string, absl::Status> no_lease = leases.TakeAll(input.nodes);
+  // One run for all nodes: each node's own last run would mix several on servers that must agree.
+  record.of_run =
+      input.of_run.empty() ? NewestChangingRun(fleet, input.nodes, options, mailbox) : input.of_run;
   StagePlan stage;
-  stage.play = "Roll back the last changing run";
+  stage.play = record.of_run.empty()
+                   ? "Nothing to put back"
+                   : absl::StrCat("Put back what run ", record.of_run, " changed");
   stage.hosts = input.nodes;
   observer.OnStageStart(stage, input.nodes);
   std::set<std::string> running;
@@ -567,6 +581,7 @@ RunRecord RunRollback(Fleet& fleet, const RollbackInput& input, const RunOptions
     running.insert(node);
     v1::RollbackStart request;
     request.set_run_id(options.run_id);
+    request.set_of_run(record.of_run);
     request.set_include_trust(input.include_trust);
     *request.mutable_secrets() = input.secrets;
     calls.push_back(fleet.Rollback(
@@ -585,7 +600,7 @@ RunRecord RunRollback(Fleet& fleet, const RollbackInput& input, const RunOptions
   }
   bool cancelled = false;
   while (!running.empty()) {
-    mailbox->Deliver(kTick);
+    mailbox->Deliver(kRunTick);
     leases.RenewWhenDue();
     std::vector<std::string> waiting(running.begin(), running.end());
     observer.OnTick(stage, waiting);
@@ -599,10 +614,7 @@ RunRecord RunRollback(Fleet& fleet, const RollbackInput& input, const RunOptions
     }
   }
   observer.OnStageEnd(stage, record.rows);
-  for (const std::string& node : leases.ReleaseAll()) {
-    observer.OnNotice(
-        absl::StrCat(node, ": lease not released; it runs out within ", kLeaseSeconds, " s"));
-  }
+  for (const std::string& line : leases.ReleaseAll()) observer.OnNotice(line);
   record.finished = options.now();
   return record;
 }
@@ -647,7 +659,7 @@ PlanResult RunPlan(Fleet& fleet, const RunInput& input, const RunOptions& option
               }
             })));
       }
-      mailbox->Deliver(kTick);
+      mailbox->Deliver(kRunTick);
       observer.OnTick(stage, std::vector<std::string>(waiting.begin(), waiting.end()));
       if (options.interrupts() > 0 && !cancelled) {
         cancelled = true;

@@ -11,6 +11,7 @@
 #include "controller/compile.h"
 #include "controller/fleet.h"
 #include "controller/rollout.h"
+#include "controller/run_options.h"
 #include "controller/run_record.h"
 #include "protos/trustline/v1/envelope.pb.h"
 #include "protos/trustline/v1/secret.pb.h"
@@ -28,21 +29,6 @@ class RunObserver {
   virtual void OnTick(const StagePlan&, const std::vector<std::string>& /*waiting*/) {}
   virtual void OnStageEnd(const StagePlan&, const std::vector<ResourceRow>& /*rows*/) {}
   virtual void OnNotice(const std::string& /*text*/) {}
-};
-
-struct RunOptions {
-  std::string run_id;
-  // Runs of the same operator whose controller is gone for good: a lease one of them still holds is
-  // taken over, so that an interrupted run is resumed by running it again.
-  std::vector<std::string> ended_runs;
-  int forks = 50;
-  absl::Duration answer_timeout = absl::Seconds(30);  // lease, plan, status, probe
-  absl::Duration apply_timeout = absl::Seconds(600);  // one stage on one node
-  std::function<absl::Time()> now = absl::Now;
-  // How often Ctrl-C was pressed: 1 = start nothing more, 2 = cancel what runs.
-  std::function<int()> interrupts = [] { return 0; };
-  // Asks to go on; false: nobody could or wanted to confirm.
-  std::function<bool(const std::string& prompt)> confirm = [](const std::string&) { return false; };
 };
 
 // What a run applies: sealed documents and the resources each stage may touch.
@@ -69,10 +55,11 @@ RunRecord RunApply(Fleet& fleet, const RunInput& input, const RunOptions& option
 
 struct RollbackInput {
   std::vector<std::string> nodes;
+  std::string of_run;  // empty: the newest run that changed any of the nodes
   bool include_trust = false;
   v1::SecretValues secrets;
 };
-// Undoes the last changing run on each node, all at once.
+// Undoes one run on all the nodes at once; a node it did not change is left alone.
 RunRecord RunRollback(Fleet& fleet, const RollbackInput& input, const RunOptions& options,
                       RunObserver& observer);
 

@@ -151,8 +151,8 @@ int PlanCommand(const Arguments& arguments) {
   code = (counts.failed > 0 ? kExitFailed : 0) | (counts.unreachable > 0 ? kExitUnreachable : 0);
   if (code != 0) return code;
   if (counts.refused > 0) return kExitRefused;
-  if (arguments.detailed_exitcode &&
-      (counts.resources_changing > 0 || counts.pending > 0 || counts.stages_unknown > 0))
+  if (counts.pending > 0) return kExitFailed;
+  if (arguments.detailed_exitcode && (counts.resources_changing > 0 || counts.stages_unknown > 0))
     return kExitChangesPending;
   return kExitOk;
 }
@@ -203,6 +203,7 @@ int RollbackCommand(const Arguments& arguments) {
   RollbackInput input;
   for (const auto& [node, address] : *nodes) input.nodes.push_back(node);
   input.include_trust = arguments.include_trust;
+  input.of_run = arguments.run_id;
   return Observed(arguments, begun->run_id, **history, [&](RunObserver& observer) {
     RunRecord record = RunRollback(**fleet, input, options, observer);
     record.operator_name = who->name;

@@ -50,7 +50,7 @@ int main(int argc, char** argv) {
   // A result that could not be written is not a success.
   std::cout.flush();
   if (!std::cout.good() && code == kExitOk) {
-    std::perror("trustline: standard output");
+    std::cerr << "trustline: the output could not be written; what was done was done\n";
     return kExitError;
   }
   return code;

@@ -146,8 +146,9 @@ RunOptions RunOptionsOf(const Arguments& arguments) {
   options.answer_timeout = absl::Seconds(arguments.timeout_seconds);
   options.apply_timeout = absl::Seconds(arguments.apply_timeout_seconds);
   options.interrupts = Interrupts;
-  options.confirm = [yes = arguments.yes](const std::string& prompt) {
-    return yes || AskOnTerminal(prompt);
+  options.confirm = [yes = arguments.yes](const std::string& prompt,
+                                          const std::function<void()>& meanwhile) {
+    return yes || AskOnTerminal(prompt, meanwhile);
   };
   return options;
 }
@@ -228,7 +229,8 @@ std::optional<Prepared> Prepare(const Arguments& arguments, int& exit_code) {
       ResolveSecrets(std::vector<std::string>(secret_names.begin(), secret_names.end()),
                      DirectoryOf(arguments.playbook));
   if (!secrets.ok()) {
-    exit_code = Fail(secrets.status());
+    Fail(secrets.status());
+    exit_code = kExitNoInput;
     return std::nullopt;
   }
   prepared.input.secrets = *std::move(secrets);
@@ -285,11 +287,12 @@ void CatchInterrupts() {
 
 int Interrupts() { return interrupts.load(); }
 
-bool AskOnTerminal(const std::string& prompt) {
+bool AskOnTerminal(const std::string& prompt, const std::function<void()>& meanwhile) {
   if (isatty(STDIN_FILENO) != 1) return false;
   std::cerr << prompt << "\nContinue? [y/N] " << std::flush;
   std::string answer;
   while (Interrupts() == 0) {
+    meanwhile();
     pollfd waiting{STDIN_FILENO, POLLIN, 0};
     if (poll(&waiting, 1, 100) <= 0) continue;
     char c;

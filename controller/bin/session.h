@@ -50,7 +50,7 @@ std::optional<Prepared> Prepare(const Arguments& arguments, int& exit_code);
 void CatchInterrupts();
 int Interrupts();
 // Asks on the terminal. False without one, on a "no", at end of input, or when interrupted.
-bool AskOnTerminal(const std::string& prompt);
+bool AskOnTerminal(const std::string& prompt, const std::function<void()>& meanwhile);
 
 // Nodes of the inventory that --limit leaves, for commands without a playbook. Sets `exit_code`
 // when nothing came of it.

@@ -8,9 +8,11 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <random>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "trust/status_macros.h"
@@ -220,7 +222,9 @@ absl::StatusOr<std::string> HistoryStore::Begin(const std::string& command,
       if (statement.Bind(day + "-").Next()) next = statement.Int(0);
       TL_RETURN_IF_ERROR(statement.status());
     }
-    run_id = absl::StrCat(day, "-", next);
+    // The number is for people; the tail keeps runs of different histories apart, because agents
+    // know a run by its id alone.
+    run_id = absl::StrFormat("%s-%d-%06x", day, next, std::random_device()() & 0xffffff);
     Statement insert(
         impl_->db(),
         "INSERT INTO runs(run_id, command, playbook, operator, started_ms) VALUES(?,?,?,?,?)");

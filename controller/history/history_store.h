@@ -35,8 +35,8 @@ class HistoryStore {
   static absl::StatusOr<std::unique_ptr<HistoryStore>> Open(const std::string& path);
   ~HistoryStore();
 
-  // Reserves the next run id of the day, "20261122-7", and writes the run down as begun, so that an
-  // interrupted controller leaves a trace.
+  // Reserves the next run id of the day, "20261122-7-3fa9c1", and writes the run down as begun, so
+  // that an interrupted controller leaves a trace.
   absl::StatusOr<std::string> Begin(const std::string& command, const std::string& playbook,
                                     const std::string& operator_name, absl::Time now);
   // The rest of the run, in one transaction.

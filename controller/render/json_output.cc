@@ -85,6 +85,17 @@ Json RecapJson(const RunRecord& record) {
   return recap;
 }
 
+Json SplitsJson(const RunRecord& record) {
+  Json array = Json::array();
+  for (const PointerSplit& split : FindPointerSplits(record)) {
+    array.push_back({{"stage", split.stage},
+                     {"resource", split.resource},
+                     {"done", Array(split.done)},
+                     {"not_done", Array(split.not_done)}});
+  }
+  return array;
+}
+
 Json RunFields(const RunRecord& record, int exit_code) {
   return {{"run_id", record.run_id},
           {"command", record.command},
@@ -92,6 +103,8 @@ Json RunFields(const RunRecord& record, int exit_code) {
           {"operator", record.operator_name},
           {"started", TimeOrNull(record.started)},
           {"finished", TimeOrNull(record.finished)},
+          {"of_run", record.of_run},
+          {"partial", SplitsJson(record)},
           {"stopped", record.stopped},
           {"interrupted", record.interrupted},
           {"exit_code", exit_code},

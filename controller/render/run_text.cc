@@ -315,38 +315,27 @@ void PrintRecap(const RunRecord& record, const TextOptions& options, std::ostrea
 
 std::string SplitBatchAdvice(const RunRecord& record, const std::string& playbook_argument,
                              const std::string& inventory_arguments) {
-  // A resource of one stage that some nodes now have and others do not.
-  struct Split {
-    std::vector<std::string> done, not_done;
-  };
-  std::map<std::pair<uint32_t, std::string>, Split> splits;
-  std::map<uint32_t, std::vector<std::string>>
-      silent;  // nodes of a stage with no word on single resources
-  for (const ResourceRow& row : record.rows) {
-    if (row.outcome.id().empty()) {
-      silent[row.stage].push_back(row.node);
-      continue;
-    }
-    if (row.outcome.kind() != "tftp_pointer") continue;
-    Split& split = splits[{row.stage, row.outcome.id()}];
-    bool done = row.outcome.outcome() == v1::OUTCOME_CHANGED ||
-                row.outcome.outcome() == v1::OUTCOME_UNCHANGED;
-    (done ? split.done : split.not_done).push_back(row.node);
-  }
+  const std::string inventory =
+      inventory_arguments.empty() ? "" : absl::StrCat(" ", inventory_arguments);
+  const bool rollback = record.command == "rollback";
   std::string advice;
-  for (auto& [key, split] : splits) {
-    for (const std::string& node : silent[key.first]) split.not_done.push_back(node);
-    if (split.done.empty() || split.not_done.empty()) continue;
-    std::string inventory =
-        inventory_arguments.empty() ? "" : absl::StrCat(" ", inventory_arguments);
-    absl::StrAppend(&advice, "partial: ", key.second, " holds on ", absl::StrJoin(split.done, ", "),
+  std::set<std::string> servers;
+  for (const PointerSplit& split : FindPointerSplits(record)) {
+    absl::StrAppend(&advice, "partial: ", split.resource,
+                    rollback ? " is put back on " : " holds on ", absl::StrJoin(split.done, ", "),
                     " but not on ", absl::StrJoin(split.not_done, ", "),
-                    "; phones get whichever server answers first\n", "  finish: trustline apply ",
-                    playbook_argument, inventory, " -l ", absl::StrJoin(split.not_done, ":"), "\n",
-                    "  revert: trustline rollback", inventory, " -l ",
-                    absl::StrJoin(split.done, ":"), "\n");
+                    "; phones get whichever server answers first\n");
+    servers.insert(split.done.begin(), split.done.end());
+    servers.insert(split.not_done.begin(), split.not_done.end());
   }
-  return advice;
+  if (advice.empty()) return advice;
+  // Always all servers of the scope: a command for one of them would make the next split.
+  const std::string all = absl::StrCat(inventory, " -l ", absl::StrJoin(servers, ":"));
+  if (rollback) {
+    return absl::StrCat(advice, "  finish: trustline rollback", all, "\n");
+  }
+  return absl::StrCat(advice, "  finish: trustline apply ", playbook_argument, inventory, "\n",
+                      "  revert: trustline rollback", all, " --run ", record.run_id, "\n");
 }
 
 }  // namespace trustline::controller

@@ -217,9 +217,8 @@ TEST_F(InterruptionTest, ASecondOperatorIsToldWhoHoldsTheNodes) {
                                                       fleet_->OperatorDirectory("bob")));
   EXPECT_EQ(refused.exit_code, 8) << refused;
   const std::string rows = absl::StrJoin(RowsOf(Json(refused), "refused"), "\n");
-  EXPECT_THAT(rows,
-              ContainsRegex(
-                  "run [0-9]{8}-[0-9]+ of trustline://e2e.example/operator/alice holds this node"));
+  EXPECT_THAT(rows, ContainsRegex("run [0-9]{8}-[0-9]+-[0-9a-f]{6} of "
+                                  "trustline://e2e.example/operator/alice holds this node"));
   EXPECT_THAT(RowsOf(Json(refused), "changed"), IsEmpty());
   // Looking needs no lease.
   EXPECT_EQ(RunToEnd(fleet_->Trustline(fleet_->Migrate("plan"), fleet_->OperatorDirectory("bob")))

@@ -128,8 +128,8 @@ TEST_F(MigrationTest, RecapHistoryAndStatusSayWhatHappened) {
           "+ignored=0 +refused=0 +pending=0\n"));
   EXPECT_THAT(
       run.out,
-      ContainsRegex(
-          "\nrun [0-9]{8}-[0-9]+  [^\n]*history: trustline history show [0-9]{8}-[0-9]+\n$"));
+      ContainsRegex("\nrun [0-9]{8}-[0-9]+-[0-9a-f]{6}  [^\n]*history: trustline history show "
+                    "[0-9]{8}-[0-9]+-[0-9a-f]{6}\n$"));
   EXPECT_THAT(run.out, Not(HasSubstr("\x1b")));
   EXPECT_THAT(run.err, IsEmpty());
   const std::string id =

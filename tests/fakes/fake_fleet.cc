@@ -94,7 +94,8 @@ std::unique_ptr<controller::CallHandle> FakeFleet::Describe(
 
 std::unique_ptr<controller::CallHandle> FakeFleet::Status(
     const std::string& node, absl::Duration, controller::Callback<v1::StatusResponse> done) {
-  Post([node, done] {
+  Post([this, node, done] {
+    if (on_status) return done(on_status(node));
     v1::StatusResponse response;
     response.set_node(node);
     done(response);

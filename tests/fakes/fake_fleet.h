@@ -30,6 +30,8 @@ class FakeFleet : public controller::Fleet {
       on_rollback;
   std::function<absl::StatusOr<v1::ProbeResponse>(const std::string& node, const v1::ProbeRequest&)>
       on_probe;
+  // Default: nothing but the node's name.
+  std::function<absl::StatusOr<v1::StatusResponse>(const std::string& node)> on_status;
   // Asked of the controller before on_apply, when set.
   std::map<std::string, v1::ProofQuestion> questions;
   std::map<std::string, absl::Status> lease_errors;

@@ -11,7 +11,8 @@
 namespace trustline::controller {
 namespace {
 
-using ::testing::HasSubstr;
+using ::testing::MatchesRegex;
+using ::testing::StartsWith;
 
 class History : public ::testing::Test {
  protected:
@@ -63,11 +64,21 @@ class History : public ::testing::Test {
 
 TEST_F(History, NumbersRunsOfADay) {
   auto store = Open();
-  EXPECT_EQ(*store->Begin("apply", "p", "alice", now_), "20261122-1");
-  EXPECT_EQ(*store->Begin("rollback", "", "bob", now_), "20261122-2");
-  EXPECT_EQ(*store->Begin("apply", "p", "alice", now_ + absl::Hours(24)), "20261123-1");
-  for (int i = 3; i <= 11; ++i)
-    EXPECT_EQ(*store->Begin("apply", "p", "alice", now_), "20261122-" + std::to_string(i));
+  const auto begin = [&](absl::Time when) { return *store->Begin("apply", "p", "alice", when); };
+  EXPECT_THAT(begin(now_), MatchesRegex("20261122-1-[0-9a-f]{6}"));
+  EXPECT_THAT(begin(now_), MatchesRegex("20261122-2-[0-9a-f]{6}"));
+  EXPECT_THAT(begin(now_ + absl::Hours(24)), MatchesRegex("20261123-1-[0-9a-f]{6}"));
+  for (int i = 3; i <= 11; ++i) {
+    EXPECT_THAT(begin(now_), StartsWith("20261122-" + std::to_string(i) + "-"));
+  }
+}
+
+TEST_F(History, RunsOfTwoHistoriesHaveDifferentIds) {
+  auto one = Open();
+  auto other = HistoryStore::Open(directory_ + "/other.db");
+  ASSERT_TRUE(other.ok());
+  EXPECT_NE(*one->Begin("apply", "p", "alice", now_),
+            *(*other)->Begin("apply", "p", "alice", now_));
 }
 
 TEST_F(History, ARunComesBackWhole) {

@@ -209,7 +209,7 @@ TEST(Runner, AnUnconfirmedPauseStopsWithItsOwnCode) {
   EXPECT_THAT(record.stopped, HasSubstr("Reset the phones of pilot"));
   EXPECT_EQ(ExitCodeOf(record), kExitAwaitingConfirm);
   RunOptions yes = Options();
-  yes.confirm = [](const std::string&) { return true; };
+  yes.confirm = [](const std::string&, const std::function<void()>&) { return true; };
   EXPECT_EQ(ExitCodeOf(RunApply(fleet, input, yes, quiet)), kExitOk);
 }
 
@@ -226,9 +226,172 @@ TEST(Runner, Scenario33OnePartnerOfAScopeFailedIsReportedAsPartialAndGoesNoFurth
   EXPECT_THAT(fleet.Calls(), Not(Contains("apply dhcp-a 2")));
   std::string advice = SplitBatchAdvice(record, "migrate-phones.yml", "-i inventory.yml");
   EXPECT_THAT(advice, HasSubstr("tftp_pointer 0 holds on dhcp-a but not on dhcp-b"));
+  // Both commands name all servers: a command for one of them would make the next split.
+  EXPECT_THAT(advice, HasSubstr("finish: trustline apply migrate-phones.yml -i inventory.yml\n"));
   EXPECT_THAT(advice,
-              HasSubstr("finish: trustline apply migrate-phones.yml -i inventory.yml -l dhcp-b"));
-  EXPECT_THAT(advice, HasSubstr("revert: trustline rollback -i inventory.yml -l dhcp-a"));
+              HasSubstr("revert: trustline rollback -i inventory.yml -l dhcp-a:dhcp-b --run "
+                        "20261122-1\n"));
+}
+
+// Servers of one scope: hosts of a pointer stage.
+RunInput PointerInput() {
+  RunInput input = InputOf({{"dhcp-a", "dhcp-b"}});
+  input.playbook.stages[0].pointer = true;
+  return input;
+}
+
+absl::StatusOr<v1::Plan> PlanOf(v1::Outcome outcome) {
+  v1::Plan plan;
+  v1::ResourcePlan* resource = plan.add_resources();
+  resource->set_id("tftp_pointer 0");
+  resource->set_kind("tftp_pointer");
+  resource->set_outcome(outcome);
+  resource->add_reasons("changed by hand");
+  return plan;
+}
+
+TEST(PointerBatch, StartsNobodyWhenOneServersPlanIsRefused) {
+  FakeFleet fleet;
+  fleet.on_plan = [](const std::string& node, const v1::PlanRequest&) {
+    return PlanOf(node == "dhcp-a" ? v1::OUTCOME_REFUSED : v1::OUTCOME_WOULD_CHANGE);
+  };
+  Quiet quiet;
+  RunRecord record = RunApply(fleet, PointerInput(), Options(), quiet);
+  for (const std::string& call : fleet.Calls())
+    EXPECT_FALSE(absl::StartsWith(call, "apply")) << call;
+  ASSERT_EQ(record.rows.size(), 2u);
+  EXPECT_EQ(CountRecap(record)["dhcp-a"].refused, 1);
+  EXPECT_EQ(CountRecap(record)["dhcp-b"].blocked, 1);
+  EXPECT_EQ(ExitCodeOf(record), kExitRefused);
+}
+
+TEST(PointerBatch, StartsNobodyWhenOneServerIsAway) {
+  FakeFleet fleet;
+  fleet.lease_errors["dhcp-b"] = absl::UnavailableError("dhcp-b: connection refused");
+  fleet.on_plan = [](const std::string&, const v1::PlanRequest&) {
+    return PlanOf(v1::OUTCOME_WOULD_CHANGE);
+  };
+  Quiet quiet;
+  RunRecord record = RunApply(fleet, PointerInput(), Options(), quiet);
+  EXPECT_THAT(fleet.Calls(), Not(Contains("apply dhcp-a 1")));
+  EXPECT_EQ(CountRecap(record)["dhcp-b"].unreachable, 1);
+  EXPECT_EQ(CountRecap(record)["dhcp-a"].blocked, 1);
+  EXPECT_EQ(ExitCodeOf(record), kExitUnreachable);
+}
+
+TEST(PointerBatch, BeginsWholeWhateverTheForks) {
+  FakeFleet fleet;
+  fleet.on_plan = [](const std::string&, const v1::PlanRequest&) {
+    return PlanOf(v1::OUTCOME_WOULD_CHANGE);
+  };
+  fleet.hanging = {"dhcp-a"};
+  Quiet quiet;
+  RunOptions options = Options();
+  options.forks = 1;
+  options.interrupts = [&fleet] {
+    std::vector<std::string> calls = fleet.Calls();
+    return std::find(calls.begin(), calls.end(), "apply dhcp-b 1") == calls.end() ? 0 : 2;
+  };
+  RunApply(fleet, PointerInput(), options, quiet);
+  EXPECT_THAT(fleet.Calls(), Contains("apply dhcp-b 1"));
+}
+
+TEST(Runner, APauseKeepsTheLeasesAlive) {
+  FakeFleet fleet;
+  RunInput input = InputOf({{"a"}, {"a"}});
+  input.playbook.stages[0].pause_after = "Reset the phones";
+  RunOptions options = Options();
+  absl::Time now = absl::FromUnixSeconds(1795305600);
+  options.now = [&] { return now; };
+  options.confirm = [&](const std::string&, const std::function<void()>& meanwhile) {
+    for (int i = 0; i < 10; ++i) {
+      now += absl::Seconds(30);
+      meanwhile();
+    }
+    return true;
+  };
+  Quiet quiet;
+  EXPECT_EQ(ExitCodeOf(RunApply(fleet, input, options, quiet)), kExitOk);
+  int takes = 0;
+  for (const std::string& call : fleet.Calls()) takes += call == "lease take a";
+  EXPECT_GE(takes, 10);
+}
+
+TEST(Runner, AnInterruptAtAPauseIsAnInterrupt) {
+  FakeFleet fleet;
+  RunInput input = InputOf({{"a"}, {"a"}});
+  input.playbook.stages[0].pause_after = "Reset the phones";
+  bool pressed = false;
+  RunOptions options = Options();
+  options.interrupts = [&] { return pressed ? 1 : 0; };
+  options.confirm = [&](const std::string&, const std::function<void()>&) {
+    pressed = true;
+    return false;
+  };
+  Quiet quiet;
+  RunRecord record = RunApply(fleet, input, options, quiet);
+  EXPECT_EQ(ExitCodeOf(record), kExitInterrupted);
+  EXPECT_THAT(fleet.Calls(), Not(Contains("apply a 2")));
+}
+
+TEST(Runner, OfTwoRunsThatMeetTheLaterOneLetsGoOfEverything) {
+  FakeFleet fleet;
+  fleet.lease_errors["b"] =
+      absl::FailedPreconditionError("run 20261122-9 of alice holds this node");
+  Quiet quiet;
+  RunRecord record = RunApply(fleet, InputOf({{"a"}, {"b"}}), Options(), quiet);
+  EXPECT_THAT(fleet.Calls(), ElementsAre("lease take a", "lease take b", "lease release a"));
+  EXPECT_EQ(CountRecap(record)["a"].blocked, 1);
+  EXPECT_EQ(CountRecap(record)["b"].refused, 1);
+  EXPECT_THAT(record.stopped, HasSubstr("20261122-9"));
+  EXPECT_EQ(ExitCodeOf(record), kExitRefused);
+}
+
+TEST(Rollback, IsOfOneRunOnAllNodes) {
+  FakeFleet fleet;
+  fleet.on_status = [](const std::string& node) -> absl::StatusOr<v1::StatusResponse> {
+    v1::StatusResponse status;
+    v1::GenerationStatus* generation = status.add_generations();
+    generation->set_run_id(node == "a" ? "20261122-5" : "20261122-4");
+    generation->set_created_unix(node == "a" ? 500 : 400);
+    v1::GenerationStatus* later = status.add_generations();
+    later->set_run_id("20261122-6");
+    later->set_created_unix(600);
+    later->set_rolled_back(true);
+    return status;
+  };
+  std::vector<std::string> of;
+  fleet.on_rollback = [&](const std::string& node, const v1::RollbackStart& start) {
+    of.push_back(start.of_run());
+    return absl::StatusOr<v1::StageReport>(
+        ReportOf(node, 4, {node == "a" ? v1::OUTCOME_CHANGED : v1::OUTCOME_UNCHANGED}));
+  };
+  Quiet quiet;
+  RollbackInput input;
+  input.nodes = {"a", "b"};
+  RunRecord record = RunRollback(fleet, input, Options(), quiet);
+  EXPECT_THAT(of, ElementsAre("20261122-5", "20261122-5"));
+  EXPECT_EQ(record.of_run, "20261122-5");
+  input.of_run = "20261122-4";
+  of.clear();
+  RunRollback(fleet, input, Options(), quiet);
+  EXPECT_THAT(of, ElementsAre("20261122-4", "20261122-4"));
+}
+
+TEST(Rollback, AServerThatCouldNotGoBackIsASplitWithACommandForAll) {
+  FakeFleet fleet;
+  fleet.on_rollback = [](const std::string& node,
+                         const v1::RollbackStart&) -> absl::StatusOr<v1::StageReport> {
+    if (node == "dhcp-b") return absl::UnavailableError("dhcp-b: connection refused");
+    return ReportOf(node, 4, {v1::OUTCOME_CHANGED}, "tftp_pointer");
+  };
+  Quiet quiet;
+  RollbackInput input;
+  input.nodes = {"dhcp-a", "dhcp-b"};
+  std::string advice =
+      SplitBatchAdvice(RunRollback(fleet, input, Options(), quiet), "", "-i inventory.yml");
+  EXPECT_THAT(advice, HasSubstr("is put back on dhcp-a but not on dhcp-b"));
+  EXPECT_THAT(advice, HasSubstr("finish: trustline rollback -i inventory.yml -l dhcp-a:dhcp-b\n"));
 }
 
 TEST(Runner, WhenAllPartnersAgreeThereIsNoSplitToReport) {
@@ -339,7 +502,7 @@ TEST(Runner, ARollbackAsksEveryNodeAtOnce) {
     return ReportOf(node, 4, {v1::OUTCOME_CHANGED}, "tftp_pointer");
   };
   Quiet quiet;
-  RunRecord record = RunRollback(fleet, {{"a", "b"}, false, {}}, Options(), quiet);
+  RunRecord record = RunRollback(fleet, {{"a", "b"}, "", false, {}}, Options(), quiet);
   EXPECT_EQ(CountRecap(record)["a"].changed, 1);
   EXPECT_EQ(CountRecap(record)["b"].unreachable, 1);
   EXPECT_EQ(ExitCodeOf(record), kExitUnreachable);

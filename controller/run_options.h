@@ -1,0 +1,30 @@
+// How a run behaves towards time, the operator and the fleet.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+
+namespace trustline::controller {
+
+struct RunOptions {
+  std::string run_id;
+  // Runs of the same operator whose controller is gone for good: a lease one of them still holds is
+  // taken over, so that an interrupted run is resumed by running it again.
+  std::vector<std::string> ended_runs;
+  int forks = 50;
+  absl::Duration answer_timeout = absl::Seconds(30);  // lease, plan, status, probe
+  absl::Duration apply_timeout = absl::Seconds(600);  // one stage on one node
+  std::function<absl::Time()> now = absl::Now;
+  // How often Ctrl-C was pressed: 1 = start nothing more, 2 = cancel what runs.
+  std::function<int()> interrupts = [] { return 0; };
+  // Asks to go on, and calls `meanwhile` at least every second until it is answered, so that leases
+  // live. False: nobody could or wanted to confirm.
+  std::function<bool(const std::string& prompt, const std::function<void()>& meanwhile)> confirm =
+      [](const std::string&, const std::function<void()>&) { return false; };
+};
+
+}  // namespace trustline::controller

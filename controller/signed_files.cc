@@ -100,8 +100,8 @@ absl::StatusOr<std::vector<std::string>> SignFile(const SignRequest& request, ab
     files.Add(written.front(), std::move(bytes), kServedMode);
     if (request.notice) {
       options.name = absl::StrCat(WithoutSuffix(options.name), kPlain);
-      TL_ASSIGN_OR_RETURN(bytes,
-                          WriteSignedFile(EncryptedConfigNotice(phone), options, signer, key));
+      TL_ASSIGN_OR_RETURN(const std::string notice, EncryptedConfigNotice(phone));
+      TL_ASSIGN_OR_RETURN(bytes, WriteSignedFile(notice, options, signer, key));
       written.push_back(absl::StrCat(WithoutSuffix(written.front()), kPlain));
       if (written[1] == written[0]) {
         return absl::InvalidArgumentError(absl::StrCat(

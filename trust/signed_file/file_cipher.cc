@@ -138,14 +138,4 @@ absl::StatusOr<std::string> UnlockBody(absl::string_view body, absl::string_view
   return content;
 }
 
-std::string CertificateMd5(const Certificate& certificate) {
-  openssl::ErrorQueueGuard guard;
-  std::string digest(16, '\0');
-  if (EVP_Digest(certificate.der().data(), certificate.der().size(), Writable(digest), nullptr,
-                 EVP_md5(), nullptr) != 1) {
-    digest.clear();
-  }
-  return digest;
-}
-
 }  // namespace trustline

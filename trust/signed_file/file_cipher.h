@@ -25,7 +25,4 @@ absl::StatusOr<std::string> UnlockBody(absl::string_view body, absl::string_view
                                        absl::string_view encrypted_key,
                                        const PrivateKey& phone_key);
 
-// 16 raw bytes over the DER: how phones are told which certificate a file is for, not a protection.
-std::string CertificateMd5(const Certificate& certificate);
-
 }  // namespace trustline

@@ -109,7 +109,7 @@ absl::StatusOr<std::string> DecryptSignedFile(const SignedFile& file, const Priv
 
 // The small plain config that goes beside an .enc.sgn, to be signed as X.sgn: which certificate the
 // encrypted one is for (MD5 of its DER, lower-case hex, as phones compare it) and that it is
-// encrypted.
-std::string EncryptedConfigNotice(const Certificate& phone);
+// encrypted. FailedPrecondition where OpenSSL's policy forbids MD5.
+absl::StatusOr<std::string> EncryptedConfigNotice(const Certificate& phone);
 
 }  // namespace trustline

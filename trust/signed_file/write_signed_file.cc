@@ -7,6 +7,7 @@
 #include "trust/signed_file/signed_file.h"
 #include "trust/status_macros.h"
 #include "trust/tlv_element.h"
+#include "trust/trust_list/list_crypto.h"
 
 namespace trustline {
 namespace {
@@ -163,12 +164,17 @@ absl::StatusOr<std::string> DecryptSignedFile(const SignedFile& file, const Priv
       "damaged");
 }
 
-std::string EncryptedConfigNotice(const Certificate& phone) {
+absl::StatusOr<std::string> EncryptedConfigNotice(const Certificate& phone) {
+  const std::string hash = Md5(phone.der());
+  if (hash.empty()) {
+    return absl::FailedPreconditionError(
+        "phones are told by MD5 which certificate a config is for, and this machine's OpenSSL "
+        "policy forbids MD5; write the notice on another machine");
+  }
   return absl::StrCat(
       "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<device>\n  <fullConfig>false</fullConfig>\n"
       "  <certHash>",
-      absl::BytesToHexString(CertificateMd5(phone)),
-      "</certHash>\n  <encrConfig>true</encrConfig>\n</device>\n");
+      absl::BytesToHexString(hash), "</certHash>\n  <encrConfig>true</encrConfig>\n</device>\n");
 }
 
 }  // namespace trustline

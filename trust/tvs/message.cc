@@ -140,8 +140,8 @@ absl::string_view WithoutZeros(absl::string_view serial) {
 
 }  // namespace
 
-bool TvsReply::HasRole(uint8_t role) const {
-  return std::find(roles.begin(), roles.end(), role) != roles.end();
+bool TvsReply::HasRole(ListRole role) const {
+  return std::find(roles.begin(), roles.end(), static_cast<uint16_t>(role)) != roles.end();
 }
 
 absl::StatusOr<std::string> EncodeTvsRequest(const TvsRequest& request) {

@@ -14,22 +14,12 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "trust/certificate.h"
+#include "trust/trust_list/list_format.h"
 #include "trust/tvs/frame.h"
 
 namespace trustline {
 
 enum class TvsKind : uint8_t { kVerify, kQuery };
-
-// Roles of certificates, in replies and in trust lists' records.
-enum TrustRole : uint8_t {
-  kRoleSast = 0,  // may sign trust lists
-  kRoleCallManager = 1,
-  kRoleCallManagerTftp = 2,
-  kRoleTftp = 3,
-  kRoleCapf = 4,
-  kRoleAppServer = 7,
-  kRoleTvs = 21,
-};
 
 struct TvsRequest {
   TvsKind kind = TvsKind::kQuery;
@@ -48,11 +38,11 @@ struct TvsReply {
   uint8_t reserved = 0;
   uint8_t status = 0;                 // 0 ok, 1 not valid or not found
   std::string certificate;            // DER, not parsed; QUERY only, empty where there is none
-  std::vector<uint8_t> roles;         // TrustRole and others
+  std::vector<uint8_t> roles;         // ListRole, one byte each, and others
   std::optional<absl::Duration> ttl;  // whole seconds
   std::vector<uint8_t> unknown_elements;
 
-  bool HasRole(uint8_t role) const;
+  bool HasRole(ListRole role) const;
 };
 
 // The whole frame. InvalidArgument when a part is too long for its element or the parts together

@@ -365,11 +365,11 @@ TEST(EncryptedFile, EveryAlteredByteAndTruncationIsRefused) {
 }
 
 TEST(EncryptedFile, NoticeNamesTheCertificateItIsFor) {
-  const std::string notice = EncryptedConfigNotice(SomePhone().certificate);
+  const std::string notice = *EncryptedConfigNotice(SomePhone().certificate);
   EXPECT_TRUE(absl::StrContains(notice, "<encrConfig>true</encrConfig>"));
   const size_t at = notice.find("<certHash>") + 10;
   EXPECT_EQ(notice.find("</certHash>") - at, 32u);
-  EXPECT_NE(notice, EncryptedConfigNotice(Signer()));
+  EXPECT_NE(notice, *EncryptedConfigNotice(Signer()));
 }
 
 }  // namespace

@@ -47,7 +47,7 @@ TvsReply SomeReply() {
   TvsReply reply;
   reply.session = 7;
   reply.certificate = TestPki::UnitCertificate("dst-pub").der();
-  reply.roles = {kRoleSast, kRoleTftp};
+  reply.roles = {static_cast<uint8_t>(ListRole::kSast), static_cast<uint8_t>(ListRole::kTftp)};
   reply.ttl = absl::Hours(24);
   return reply;
 }
@@ -120,9 +120,9 @@ TEST(TvsVector, ReplyHasThePrintedPrefixAndLengths) {
   ASSERT_TRUE(read.ok()) << read.status();
   EXPECT_EQ(read->status, 0);
   EXPECT_EQ(read->reserved, 0xf7);
-  EXPECT_TRUE(read->HasRole(kRoleSast));
-  EXPECT_TRUE(read->HasRole(kRoleTftp));
-  EXPECT_FALSE(read->HasRole(kRoleTvs));
+  EXPECT_TRUE(read->HasRole(ListRole::kSast));
+  EXPECT_TRUE(read->HasRole(ListRole::kTftp));
+  EXPECT_FALSE(read->HasRole(ListRole::kTvs));
   EXPECT_EQ(read->ttl, absl::Seconds(86400));
 }
 

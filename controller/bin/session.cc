@@ -80,6 +80,22 @@ std::string DirectoryOf(const std::string& path) {
   return slash == std::string::npos ? "." : path.substr(0, slash + 1);
 }
 
+// DHCP servers that a limit separates may serve one scope; nobody but the operator knows.
+void WarnOfServersLeftOut(const Inventory& inventory,
+                          const std::map<std::string, NodeAddress>& in) {
+  std::vector<std::string> chosen, left;
+  for (const InventoryHost& host : inventory.hosts()) {
+    for (const yaml::Value::Member& variable : host.variables) {
+      if (variable.key == "dhcp_server")
+        (in.contains(host.name) ? chosen : left).push_back(host.name);
+    }
+  }
+  if (chosen.empty() || left.empty()) return;
+  std::cerr << "warning: " << absl::StrJoin(left, ", ")
+            << " left out: phones of a scope it shares with " << absl::StrJoin(chosen, ", ")
+            << " get whichever server answers first\n";
+}
+
 // Deterministic, so that the same playbook has the same digest.
 std::string SerializeDeterministically(const google::protobuf::Message& message) {
   std::string bytes;
@@ -205,8 +221,14 @@ std::optional<Prepared> Prepare(const Arguments& arguments, int& exit_code) {
     exit_code = kExitNoInput;
     return std::nullopt;
   }
-  for (const std::string& line : PartialPointers(prepared.input)) {
-    std::cerr << "warning: " << line << "\n";
+  const std::vector<std::string> partial = PartialPointers(prepared.input);
+  const bool applies = arguments.command == "apply";
+  for (const std::string& line : partial) {
+    std::cerr << (applies ? "refused: " : "warning: ") << line << "\n";
+  }
+  if (applies && !partial.empty()) {
+    exit_code = kExitRefused;
+    return std::nullopt;
   }
   std::set<std::string> asked;
   for (const auto& [stage, nodes] : prepared.input.selected) {
@@ -272,6 +294,7 @@ std::optional<std::map<std::string, NodeAddress>> NodesOf(const Arguments& argum
   }
   std::map<std::string, NodeAddress> limited;
   for (const std::string& name : *allowed) limited.insert(*nodes.find(name));
+  if (arguments.command == "rollback") WarnOfServersLeftOut(*inventory, limited);
   return limited;
 }
 

@@ -224,6 +224,23 @@ TEST_F(CliTest, InventoryShowsGroupsHostsAndVariables) {
             66);
 }
 
+TEST_F(CliTest, ALimitThatSplitsTheServersOfAScopeIsRefusedBeforeAnyIsAsked) {
+  const std::string inventory = fleet_.Write(
+      "two-servers.yml",
+      "all:\n  children:\n    dhcp:\n      vars: { dhcp_server: kea }\n      hosts:\n        "
+      "dhcp-a: { "
+      "address: 10.30.0.2 }\n        dhcp-b: { address: 10.30.0.3 }\n    probes:\n      hosts: { "
+      "probe: { address: 10.30.0.5 } }\n");
+  const std::string playbook = fleet_.Write(
+      "pointer.yml",
+      "- name: Point\n  hosts: dhcp\n  tasks:\n    - tftp_pointer: { scope: { global: true }, "
+      "tftp_servers: [10.20.0.11], probe_from: probe }\n");
+  const Finished done = fleet_.Operate({"apply", playbook, "-i", inventory, "-l", "dhcp-a"});
+  EXPECT_EQ(done.exit_code, 8) << done;
+  EXPECT_THAT(done.err, HasSubstr("selected on dhcp-a but not on dhcp-b"));
+  EXPECT_THAT(done.out, IsEmpty());
+}
+
 TEST_F(CliTest, ListsOfHostsTasksAndTagsAskNobody) {
   const std::string playbook =
       fleet_.Write("good.yml",

@@ -143,6 +143,58 @@ void AddSignedFile(CLI::App& app, Arguments& a) {
       "CallManager.pem --out config.xml");
 }
 
+void AddTrustList(CLI::App& app, Arguments& a) {
+  TrustListArguments& t = a.trust_list;
+  CLI::App* lists = app.add_subcommand("trust-list", "Trust lists of phones (ITL, CTL) as files");
+  lists->require_subcommand(1);
+  lists->footer(
+      "Example:\n  trustline trust-list show ITLFile.tlv\n  trustline trust-list verify "
+      "CTLFile.tlv");
+  const auto file = [&](CLI::App* command) {
+    command->add_option("file", t.file, "Trust list")->required();
+    AddOutput(command, a, {"table", "json"});
+  };
+  CLI::App* show = lists->add_subcommand(
+      "show", "A list as the vendor's `show itl` lays it out, with the digests phones show");
+  file(show);
+  show->footer("Example:\n  trustline trust-list show ITLSEP001122334455.tlv -o json");
+  CLI::App* verify = lists->add_subcommand(
+      "verify",
+      "Check signature, signer, limits and records of a list; exit 2 when phones would refuse it. "
+      "Says nothing of whether a phone knows the signer: see --signer");
+  file(verify);
+  verify->add_option("--signer", t.signer, "PEM certificate that must have signed it");
+  verify->footer("Example:\n  trustline trust-list verify ITLFile.tlv --signer ITLRecovery.pem");
+  CLI::App* build = lists->add_subcommand(
+      "build", "Make and sign a list from PEM certificates: FILE[,name=HOST][,address=A.B.C.D]");
+  const auto role = [&](const char* flag, std::vector<std::string>& files, const char* help) {
+    return build->add_option(flag, files, help)->allow_extra_args(false);
+  };
+  role("--sast", t.sast, "May sign lists (repeatable, 2 at most); one of them signs this one")
+      ->required();
+  role("--callmanager", t.callmanager, "CallManager of a node, role CCM+TFTP: mixed mode");
+  role("--tftp", t.tftp, "CallManager of a node, role TFTP: non-secure mode (repeatable)");
+  role("--capf", t.capf, "CAPF (repeatable)");
+  role("--tvs", t.tvs, "Trust Verification Service of a node (repeatable)");
+  build->add_option("--kind", t.kind, "itl or ctl")
+      ->check(CLI::IsMember({"itl", "ctl"}))
+      ->capture_default_str();
+  build->add_option("--key", t.key, "PEM private key of the signing --sast")->required();
+  build->add_option("--digest", t.digest, "sha1, or sha512 where every phone knows it")
+      ->check(CLI::IsMember({"sha1", "sha512"}))
+      ->capture_default_str();
+  build
+      ->add_option("--signer-version", t.signer_version,
+                   "1.0 or 1.1 (phones then fetch by HTTPS); left out by default")
+      ->check(CLI::IsMember({"1.0", "1.1"}));
+  build->add_option("--out", t.out, "File to write; must not exist")->required();
+  AddOutput(build, a, {"table", "json"});
+  build->footer(
+      "Example:\n  trustline trust-list build --sast ITLRecovery.pem --sast pub.pem --tftp "
+      "pub.pem,address=10.0.0.11 \\\n      --tvs pub-tvs.pem --capf capf.pem --key ITLRecovery.key "
+      "--out ITLFile.tlv");
+}
+
 }  // namespace
 
 bool ParseArguments(int argc, const char* const* argv, Arguments& a, int& exit_code) {
@@ -310,6 +362,7 @@ bool ParseArguments(int argc, const char* const* argv, Arguments& a, int& exit_c
   show->footer("Example:\n  trustline pki show /etc/trustline/pki/src-pub.crt");
 
   AddSignedFile(app, a);
+  AddTrustList(app, a);
 
   CLI::App* version = app.add_subcommand("version", "Print the version");
   version->footer("Example:\n  trustline version");

@@ -6,6 +6,13 @@
 
 namespace trustline::controller {
 
+// trust-list
+struct TrustListArguments {
+  std::string file, signer;
+  std::vector<std::string> sast, callmanager, tftp, capf, tvs;
+  std::string kind = "itl", key, digest = "sha1", signer_version, out;
+};
+
 struct Arguments {
   // "lint", "plan", "apply", "rollback", "status", "history list", "history show", "inventory",
   // "pki init", ..., "version", "schema", "explain"
@@ -34,6 +41,8 @@ struct Arguments {
       signed_digest = "sha1";
   std::vector<std::string> signed_certificates;
   bool signed_notice = false, signed_replace = false;
+
+  TrustListArguments trust_list;
 };
 
 // Parses; on --help or a usage error prints what there is to say and sets `exit_code` (0 or 64),

@@ -15,6 +15,7 @@ int HistoryShowCommand(const Arguments& arguments);
 int InventoryCommand(const Arguments& arguments);
 int PkiCommand(const Arguments& arguments);
 int SignedFileCommand(const Arguments& arguments);
+int TrustListCommand(const Arguments& arguments);
 int ExplainCommand(const Arguments& arguments);
 
 }  // namespace trustline::controller

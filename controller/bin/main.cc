@@ -35,7 +35,10 @@ int main(int argc, char** argv) {
       {"signed-file show", SignedFileCommand},
       {"signed-file verify", SignedFileCommand},
       {"signed-file sign", SignedFileCommand},
-      {"signed-file strip", SignedFileCommand}};
+      {"signed-file strip", SignedFileCommand},
+      {"trust-list show", TrustListCommand},
+      {"trust-list verify", TrustListCommand},
+      {"trust-list build", TrustListCommand}};
   int code = kExitOk;
   if (arguments.command == "version") {
     std::cout << "trustline " << TRUSTLINE_VERSION << "\n";

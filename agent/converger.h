@@ -52,11 +52,12 @@ class Converger {
                                              const EventSink& events,
                                              const std::function<bool()>& cancelled);
 
-  // Undoes the last changing run here, newest generation first, byte for byte; keeps what kinds
-  // marked holds_trust installed unless include_trust. Holds enforcement. A file that no longer
-  // holds what the run wrote is `refused` and nothing is done. A node without a changing run
-  // reports `unchanged`, in one row with the id and kind "rollback"; one whose run only installed
-  // trust that stays, or only published, is left as it is and not held.
+  // Undoes the run `of_run`, or the last changing run here, newest generation first, byte for byte;
+  // keeps what kinds marked holds_trust installed unless include_trust. Holds enforcement. A file
+  // that no longer holds what the run wrote is `refused` and nothing is done; so is a run after
+  // which another changed something that is still to be rolled back. A node without such a run
+  // reports `unchanged`; both in one row with the id and kind "rollback". A node whose run only
+  // installed trust that stays, or only published, is left as it is and not held.
   absl::StatusOr<v1::StageReport> Rollback(const v1::RollbackStart& request, Prover& prover,
                                            const EventSink& events);
 

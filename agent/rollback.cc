@@ -1,5 +1,6 @@
 // Undoing the last changing run of a node, as one transaction of its own.
 
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <utility>
@@ -47,6 +48,7 @@ struct Undoing {
   std::set<std::string> kept;           // ids of resources whose trust stays
   std::set<std::string> undone;         // ids of resources that have something to put back
   std::map<std::string, std::string> changed_since;  // path -> id
+  std::string later_run;  // changed this node after the run, and is to be rolled back before it
 };
 
 bool Keeps(const v1::Generation& generation, const std::string& id) {
@@ -61,17 +63,39 @@ bool StillThere(const v1::Generation& generation, const std::string& id) {
   return !generation.rolled_back() || (generation.trust_kept() && Keeps(generation, id));
 }
 
-absl::StatusOr<Undoing> Collect(const Generations& store, bool include_trust) {
+// Whether rolling this generation back would put anything back.
+bool HasWayBack(const v1::Generation& generation, bool include_trust) {
+  const auto goes = [&](const std::string& id) {
+    return StillThere(generation, id) && (include_trust || !Keeps(generation, id));
+  };
+  for (const v1::TouchedFile& file : generation.files()) {
+    if (std::all_of(file.resources().begin(), file.resources().end(), goes)) return true;
+  }
+  for (const v1::DoneEffect& effect : generation.effects()) {
+    if (!effect.undo_argument().empty() && goes(effect.resource())) return true;
+  }
+  return false;
+}
+
+// `of_run` empty: the newest run that is not undone.
+absl::StatusOr<Undoing> Collect(const Generations& store, bool include_trust,
+                                const std::string& of_run) {
   TL_ASSIGN_OR_RETURN(const std::vector<v1::Generation> all, store.All());
   Undoing undoing;
+  std::string wanted = of_run, later;
   for (const v1::Generation& generation : all) {
     const bool open = !generation.rolled_back() || (include_trust && generation.trust_kept());
     if (generation.is_rollback() || !open) continue;
-    if (undoing.generations.empty() ||
-        undoing.generations.front().run_id() == generation.run_id()) {
+    if (wanted.empty()) wanted = generation.run_id();
+    if (generation.run_id() == wanted) {
       undoing.generations.push_back(generation);
+      // What changed between two generations of the run is later than the older one.
+      if (!of_run.empty()) undoing.later_run = later;
+    } else if (later.empty() && HasWayBack(generation, include_trust)) {
+      later = generation.run_id();
     }
   }
+  if (!undoing.later_run.empty()) return undoing;
   for (const v1::Generation& generation : undoing.generations) {
     TL_ASSIGN_OR_RETURN(const v1::SavedImages images, store.Images(generation.number()));
     std::map<std::string, const v1::SavedFile*> saved;
@@ -134,13 +158,25 @@ absl::StatusOr<v1::StageReport> Converger::Impl::Rollback(const v1::RollbackStar
     return report;
   };
   TL_RETURN_IF_ERROR(SettleFirst(events));
-  TL_ASSIGN_OR_RETURN(Undoing undoing, Collect(generations_, request.include_trust()));
-  if (undoing.generations.empty()) {
+  TL_ASSIGN_OR_RETURN(Undoing undoing,
+                      Collect(generations_, request.include_trust(), request.of_run()));
+  if (undoing.generations.empty() || !undoing.later_run.empty()) {
     v1::ResourceOutcome* outcome = report.add_resources();
     outcome->set_id("rollback");
     outcome->set_kind("rollback");
-    outcome->set_outcome(v1::OUTCOME_UNCHANGED);
-    outcome->set_summary("no run has changed anything here that is not undone already");
+    if (!undoing.later_run.empty()) {
+      outcome->set_outcome(v1::OUTCOME_REFUSED);
+      outcome->add_reasons(absl::StrCat("run ", undoing.later_run, " changed this node after run ",
+                                        request.of_run(), "; roll back ", undoing.later_run,
+                                        " first"));
+    } else {
+      outcome->set_outcome(v1::OUTCOME_UNCHANGED);
+      outcome->set_summary(
+          request.of_run().empty()
+              ? "no run has changed anything here that is not undone already"
+              : absl::StrCat("run ", request.of_run(),
+                             " has changed nothing here that is not undone already"));
+    }
     return finish();
   }
   const v1::Generation& newest = undoing.generations.front();

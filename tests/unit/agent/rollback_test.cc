@@ -47,6 +47,15 @@ class RollbackTest : public ::testing::Test {
     EXPECT_TRUE(report.ok()) << report.status();
     return report.ok() ? *report : v1::StageReport();
   }
+  v1::StageReport RollbackOf(const std::string& run, bool include_trust = false) {
+    v1::RollbackStart request;
+    request.set_run_id(absl::StrCat("rollback of ", run));
+    request.set_of_run(run);
+    request.set_include_trust(include_trust);
+    auto report = node.converger().Rollback(request, node.prover, nullptr);
+    EXPECT_TRUE(report.ok()) << report.status();
+    return report.ok() ? *report : v1::StageReport();
+  }
   std::string Bytes(const std::string& path) {
     const auto image = node.host.files.Read(path);
     return image.ok() ? image->bytes : "absent";
@@ -162,6 +171,54 @@ TEST_F(RollbackTest, NothingToUndoIsUnchanged) {
   ASSERT_EQ(rolled->resources_size(), 1);
   EXPECT_EQ(rolled->resources(0).outcome(), v1::OUTCOME_UNCHANGED);
   EXPECT_EQ(rolled->generation(), 0u);
+}
+
+TEST_F(RollbackTest, ANodeThatTheNamedRunDidNotChangeIsLeftAlone) {
+  ApplyRun(node.Document({PointerResource("10.30.0.0/24", {"10.20.0.11"})}), 1, "r1");
+  node.host.calls.Reset();
+  const auto rolled = RollbackOf("r2");
+  ASSERT_EQ(rolled.resources_size(), 1);
+  EXPECT_EQ(OutcomeOf(rolled, "rollback"), v1::OUTCOME_UNCHANGED);
+  EXPECT_THAT(rolled.resources(0).summary(), HasSubstr("run r2"));
+  EXPECT_EQ(Bytes(kPointer), "10.20.0.11");
+  EXPECT_EQ(node.host.calls.count(), 0u);
+  EXPECT_EQ(Status().held(), "");
+}
+
+TEST_F(RollbackTest, TheNamedRunIsUndoneOnce) {
+  ApplyRun(node.Document({PointerResource("10.30.0.0/24", {"10.20.0.11"})}), 1, "r1");
+  ApplyRun(node.Document({PointerResource("10.30.0.0/24", {"10.20.0.12"})}), 1, "r2");
+  EXPECT_EQ(OutcomeOf(RollbackOf("r2"), "pointer 10.30.0.0/24"), v1::OUTCOME_CHANGED);
+  EXPECT_EQ(Bytes(kPointer), "10.20.0.11");
+  EXPECT_THAT(Status().held(), HasSubstr("r2"));
+  // Once more is not the run before it.
+  EXPECT_EQ(OutcomeOf(RollbackOf("r2"), "rollback"), v1::OUTCOME_UNCHANGED);
+  EXPECT_EQ(Bytes(kPointer), "10.20.0.11");
+}
+
+TEST_F(RollbackTest, ARunBeforeALaterOneIsRefusedUntilThatIsRolledBack) {
+  ApplyRun(node.Document({PointerResource("10.30.0.0/24", {"10.20.0.11"})}), 1, "r1");
+  ApplyRun(node.Document({PointerResource("10.31.0.0/24", {"10.20.0.12"})}, "other"), 1, "r2");
+  node.host.calls.Reset();
+  const auto refused = RollbackOf("r1");
+  EXPECT_EQ(OutcomeOf(refused, "rollback"), v1::OUTCOME_REFUSED);
+  EXPECT_THAT(refused.resources(0).reasons(),
+              ElementsAre("run r2 changed this node after run r1; roll back r2 first"));
+  EXPECT_EQ(node.host.calls.count(), 0u);
+  EXPECT_EQ(Status().held(), "");
+
+  RollbackOf("r2");
+  EXPECT_EQ(OutcomeOf(RollbackOf("r1"), "pointer 10.30.0.0/24"), v1::OUTCOME_CHANGED);
+  EXPECT_EQ(*node.host.files.Read(kPointer), old);
+}
+
+TEST_F(RollbackTest, ALaterRunWhoseTrustStaysIsNotInTheWay) {
+  ApplyRun(node.Document({PointerResource("10.30.0.0/24", {"10.20.0.11"})}), 1, "r1");
+  ApplyRun(node.Document({TrustResource("u-trust", "a", "A")}, "other"), 1, "r2");
+  EXPECT_EQ(OutcomeOf(RollbackOf("r1", /*include_trust=*/true), "rollback"), v1::OUTCOME_REFUSED);
+  EXPECT_EQ(OutcomeOf(RollbackOf("r1"), "pointer 10.30.0.0/24"), v1::OUTCOME_CHANGED);
+  EXPECT_EQ(*node.host.files.Read(kPointer), old);
+  EXPECT_EQ(Bytes(kTrust), "A");
 }
 
 TEST_F(RollbackTest, EnforcementIsHeldUntilTheNextApply) {

@@ -93,9 +93,21 @@ int StatusCommand(const Arguments& arguments) {
   }
 }
 
+namespace {
+
+// Looking makes no database.
+absl::StatusOr<std::unique_ptr<HistoryStore>> ExistingHistory(const Arguments& arguments) {
+  if (access(arguments.history_file.c_str(), F_OK) != 0) {
+    return absl::NotFoundError(absl::StrCat("there is no history at ", arguments.history_file,
+                                            " yet; the first apply makes it"));
+  }
+  return HistoryStore::Open(arguments.history_file);
+}
+
+}  // namespace
+
 int HistoryListCommand(const Arguments& arguments) {
-  absl::StatusOr<std::unique_ptr<HistoryStore>> history =
-      HistoryStore::Open(arguments.history_file);
+  absl::StatusOr<std::unique_ptr<HistoryStore>> history = ExistingHistory(arguments);
   if (!history.ok()) return Fail(history.status());
   absl::StatusOr<std::vector<RunSummary>> runs = (*history)->List(arguments.history_limit);
   if (!runs.ok()) return Fail(runs.status());
@@ -119,8 +131,7 @@ int HistoryListCommand(const Arguments& arguments) {
 }
 
 int HistoryShowCommand(const Arguments& arguments) {
-  absl::StatusOr<std::unique_ptr<HistoryStore>> history =
-      HistoryStore::Open(arguments.history_file);
+  absl::StatusOr<std::unique_ptr<HistoryStore>> history = ExistingHistory(arguments);
   if (!history.ok()) return Fail(history.status());
   absl::StatusOr<RunSummary> summary = (*history)->Summary(arguments.run_id);
   if (!summary.ok()) return Fail(summary.status());

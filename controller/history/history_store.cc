@@ -184,17 +184,16 @@ absl::StatusOr<std::unique_ptr<HistoryStore>> HistoryStore::Open(const std::stri
     std::error_code error;
     std::filesystem::create_directories(parent, error);
     if (error)
-      return absl::PermissionDeniedError(
+      return absl::UnavailableError(
           absl::StrCat("history directory ", parent.string(), ": ", error.message()));
     std::filesystem::permissions(parent, std::filesystem::perms::owner_all, error);
     if (error)
-      return absl::PermissionDeniedError(
+      return absl::UnavailableError(
           absl::StrCat("history directory ", parent.string(), ": ", error.message()));
   }
   // SQLite would create it with the umask's mode.
   int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-  if (fd < 0)
-    return absl::PermissionDeniedError(absl::StrCat("history ", path, ": ", strerror(errno)));
+  if (fd < 0) return absl::UnavailableError(absl::StrCat("history ", path, ": ", strerror(errno)));
   close(fd);
   sqlite3* db = nullptr;
   int code = sqlite3_open_v2(path.c_str(), &db, SQLITE_OPEN_READWRITE, nullptr);

@@ -30,7 +30,8 @@ struct LastSeen {
 // holds a secret value. Thread-compatible.
 class HistoryStore {
  public:
-  // Opens or creates `path` (0600, parent directories 0700). FailedPrecondition: not ours, or from
+  // Opens or creates `path` (0600, parent directories 0700). Unavailable: the file
+  // cannot be made or opened. FailedPrecondition: not ours, or from
   // a newer trustline.
   static absl::StatusOr<std::unique_ptr<HistoryStore>> Open(const std::string& path);
   ~HistoryStore();

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "agent/converger_impl.h"
 #include "agent/file_image.h"
 #include "agent/hold.h"
@@ -25,8 +26,15 @@ v1::Change Inverse(const v1::Change& change) {
   } else if (change.action() == v1::Change::ACTION_REMOVE) {
     inverse.set_action(v1::Change::ACTION_ADD);
   }
+  const auto arrow = [](const std::string& from, const std::string& to) {
+    return absl::StrCat(from.empty() ? "not set" : from, " -> ", to.empty() ? "not set" : to);
+  };
   for (v1::FieldChange& field : *inverse.mutable_fields()) {
+    const std::string forth = arrow(field.before(), field.after());
     std::swap(*field.mutable_before(), *field.mutable_after());
+    // Kinds that describe an update say "X -> Y" as here (agent/resource_kind.h, Describe).
+    inverse.set_text(
+        absl::StrReplaceAll(inverse.text(), {{forth, arrow(field.before(), field.after())}}));
   }
   return inverse;
 }

@@ -98,6 +98,8 @@ TEST_F(RollbackTest, PointerComesBackByteForByteAndTrustStays) {
   const v1::Change& back = rolled->resources(0).changes(0);
   ASSERT_EQ(back.fields_size(), there.fields_size());
   EXPECT_EQ(back.fields(0).after(), there.fields(0).before());
+  EXPECT_THAT(there.text(), HasSubstr("10.10.0.11 -> 10.20.0.11"));
+  EXPECT_THAT(back.text(), HasSubstr("10.20.0.11 -> 10.10.0.11"));
   EXPECT_EQ(rolled->generation(), 2u);
 }
 

@@ -74,6 +74,13 @@ v1::Outcome FailedOutcome(const TransactionResult& result, const std::string& id
                           "; the next start or apply tries again");
     return v1::OUTCOME_FAILED;
   }
+  if (const auto owed = result.owed.find(id); owed != result.owed.end()) {
+    reason = absl::StrCat(culprit.empty() || culprit == id
+                              ? message
+                              : absl::StrCat("put back because ", culprit, " failed"),
+                          "; the file is back; reload owed: ", owed->second);
+    return v1::OUTCOME_FAILED;
+  }
   if (absl::IsCancelled(result.failure.status)) {
     reason = result.touched ? "cancelled; put back as it was" : "cancelled";
     return result.touched ? v1::OUTCOME_ROLLED_BACK : v1::OUTCOME_CANCELLED;

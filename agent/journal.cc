@@ -96,7 +96,8 @@ absl::Status Journal::UndoEffect(const v1::DoneEffect& effect) {
   return kind->Undo(effect.undo_argument(), host_);
 }
 
-absl::Status Journal::PutBack(const v1::Journal& journal, std::vector<std::string>& lines) {
+absl::Status Journal::PutBack(const v1::Journal& journal, std::vector<std::string>& lines,
+                              std::map<std::string, std::string>& owed_by) {
   TL_RETURN_IF_ERROR(RestoreFiles(journal));
   TL_ASSIGN_OR_RETURN(v1::OwedEffects owed, Owed());
   const int owed_before = owed.effects_size();
@@ -116,6 +117,9 @@ absl::Status Journal::PutBack(const v1::Journal& journal, std::vector<std::strin
     lines.push_back(absl::StrCat(it->resource(), ": still to be taken back: ", it->description(),
                                  ": ", undone.message()));
     if (!known(owed.effects(), *it)) *owed.add_effects() = *it;
+    for (const v1::DoneEffect& effect : effects) {
+      if (SameEffect(effect, *it)) owed_by[effect.resource()] = std::string(undone.message());
+    }
   }
   // Owed is on disk before the journal goes, so that it is never forgotten.
   if (owed.effects_size() != owed_before) TL_RETURN_IF_ERROR(state_.Write(kOwed, owed));
@@ -168,7 +172,8 @@ absl::Status Journal::Settle(std::vector<std::string>& lines) {
           effect.set_started(true);
         }
       }
-      TL_RETURN_IF_ERROR(PutBack(whole, lines));
+      std::map<std::string, std::string> owed;
+      TL_RETURN_IF_ERROR(PutBack(whole, lines, owed));
       lines.push_back(absl::StrCat(what, "was interrupted; ", generation.files_size(),
                                    " files put back as they were"));
     }

@@ -2,6 +2,7 @@
 // back, or finishing. Also the effects still owed.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,9 +28,10 @@ class Journal {
 
   // Restores every file byte for byte, removes what waits beside them, takes started effects back
   // in reverse order, and closes the journal. An effect that cannot be taken back now becomes owed
-  // (a line in `lines`). An error: a file could not be restored; the journal stays for another try.
-  // Safe to repeat.
-  absl::Status PutBack(const v1::Journal& journal, std::vector<std::string>& lines);
+  // (a line in `lines`; `owed`: id of each resource that wanted it -> why). An error: a file could
+  // not be restored; the journal stays for another try. Safe to repeat.
+  absl::Status PutBack(const v1::Journal& journal, std::vector<std::string>& lines,
+                       std::map<std::string, std::string>& owed);
   // Writes what a committed transaction left to write, and closes the journal. Safe to repeat.
   absl::Status Finish(const v1::Journal& journal);
 

@@ -57,7 +57,7 @@ class Run {
       }
       return result;
     }
-    result.put_back = journal_.PutBack(record_, result.warnings);
+    result.put_back = journal_.PutBack(record_, result.warnings, result.owed);
     return result;
   }
 

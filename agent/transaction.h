@@ -9,6 +9,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -47,6 +48,9 @@ struct TransactionResult {
   bool touched = false;     // targets or effects happened before it failed
   // Not OK: it could not be put back; the journal stays and the next start or apply tries again.
   absl::Status put_back;
+  // Of a transaction that was put back: resource id -> why an effect of it is still to be taken
+  // back. Its files are back, its service has not loaded them.
+  std::map<std::string, std::string> owed;
   // What an operator should know: effects owed, records to be finished later.
   std::vector<std::string> warnings;
 };

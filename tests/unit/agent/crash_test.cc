@@ -310,6 +310,15 @@ TEST_F(CrashTest, AReloadThatCannotBeTakenBackIsOwedUntilPaid) {
   ASSERT_TRUE(report.ok());
   EXPECT_FALSE(AllConverged(*report));
   EXPECT_EQ(WorldOf(*node), before);
+  for (const v1::ResourceOutcome& outcome : report->resources()) {
+    ASSERT_EQ(outcome.reasons_size(), 1) << outcome.DebugString();
+    const bool owed = outcome.kind() == "tftp_pointer";
+    EXPECT_EQ(outcome.outcome(), owed ? v1::OUTCOME_FAILED : v1::OUTCOME_ROLLED_BACK);
+    EXPECT_EQ(absl::StrContains(outcome.reasons(0), "the file is back; reload owed: dhcp is down"),
+              owed)
+        << outcome.reasons(0);
+    EXPECT_FALSE(absl::StrContains(outcome.reasons(0), "put back as it was"));
+  }
   v1::StatusResponse status;
   ASSERT_TRUE(node->converger().FillStatus(status).ok());
   EXPECT_EQ(status.reloads_owed_size(), 1);

@@ -131,6 +131,14 @@ absl::StatusOr<ReceivedDocument> Converger::Impl::Receive(const StageRequest& re
     return absl::InvalidArgumentError(absl::StrCat("document: signed by ", signer.ToUri(),
                                                    ", which is no operator of ", self.domain));
   }
+  // Roles are bound to the caller: somebody else's signature would lend it more than it has, or let
+  // it send again what its author has long taken back.
+  if (!request.caller.empty() && signer.ToUri() != request.caller) {
+    return absl::PermissionDeniedError(absl::StrCat("document: signed by ", signer.ToUri(),
+                                                    " but sent by ", request.caller,
+                                                    "; an operator sends only what is signed with "
+                                                    "the same identity"));
+  }
   ReceivedDocument received;
   received.envelope = request.document;
   received.digest = PayloadDigest(request.document);

@@ -23,6 +23,9 @@ struct StageRequest {
   v1::SecretValues secrets;
   std::string run_id;
   std::string plan_id;  // apply only: refuse when a fresh plan differs
+  // URI of the identity that sent this; the document must be signed by it. Empty: nobody did, no
+  // check.
+  std::string caller;
 };
 
 // Where outcomes go while they become known.
@@ -41,8 +44,9 @@ class Converger {
   // per thing done.
   absl::StatusOr<std::vector<std::string>> Recover();
 
-  // InvalidArgument: envelope or document wrong (signature, another node's). FailedPrecondition:
-  // collision between documents.
+  // InvalidArgument: envelope or document wrong (signature, another node's). PermissionDenied: it
+  // was signed by another operator than the caller. FailedPrecondition: collision between
+  // documents.
   absl::StatusOr<v1::Plan> PlanStage(const StageRequest& request);
 
   // One transaction. The report is returned also when resources failed; an error status means that

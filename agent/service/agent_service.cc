@@ -140,10 +140,12 @@ grpc::ServerUnaryReactor* AgentService::PlanStage(grpc::CallbackServerContext* c
                                                   v1::PlanResponse* response) {
   const absl::StatusOr<Caller> caller = CallerOf(*context);
   if (!caller.ok()) return Answer(context, CallRecord("PlanStage", "unknown"), caller.status());
-  CallRecord record("PlanStage", caller->identity.ToUri());
+  const std::string sender = caller->identity.ToUri();
+  CallRecord record("PlanStage", sender);
   record.set_stage(StageText(request->stage()));
-  return OnPool(context, std::move(record), [this, request, response]() -> absl::Status {
+  return OnPool(context, std::move(record), [this, request, response, sender]() -> absl::Status {
     StageRequest stage;
+    stage.caller = sender;
     stage.document = request->document();
     stage.stage = request->stage();
     stage.only.assign(request->only().begin(), request->only().end());
@@ -213,6 +215,7 @@ grpc::ServerBidiReactor<v1::ApplyRequest, v1::ApplyEvent>* AgentService::ApplySt
     TL_RETURN_IF_ERROR(use.status());
     auto held = std::make_shared<std::optional<LeaseTable::Use>>(*std::move(use));
     StageRequest stage;
+    stage.caller = record->caller();
     stage.document = start.document();
     stage.stage = start.stage();
     stage.only.assign(start.only().begin(), start.only().end());

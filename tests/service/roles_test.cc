@@ -1,8 +1,11 @@
 // Who may call what, on the wire.
+#include "agent/converger.h"
 #include "agent/log.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/fakes/fake_hub.h"
 #include "tests/service/service_fixture.h"
+#include "trust/envelope.h"
 
 namespace trustline::testing {
 namespace {
@@ -75,6 +78,55 @@ TEST_F(RolesTest, OperatorDoesTheRestButCannotRemoveTrust) {
       std::string(refused.message()),
       HasSubstr(
           "operator/olga lacks role admin on src-pub, which removing trust (include_trust) needs"));
+}
+
+TEST_F(RolesTest, DocumentOfAnotherOperatorIsRefused) {
+  agent::FakeHost host;
+  host.clock.Set(agent_.clock.Now());
+  FakeHubServer hub;
+  FakeHubDialer dialer(&hub);
+  const agent::KindRegistry kinds;
+  agent::Converger converger([this] { return agent_.keeper->Current(); }, host.host(), dialer,
+                             kinds);
+  const StopsFirst stops_first(agent_);
+  agent_.runner.plan = [&](const agent::StageRequest& request) {
+    return converger.PlanStage(request);
+  };
+  agent_.runner.apply = [&](const agent::StageRequest& request, agent::Prover& prover,
+                            const agent::EventSink& events,
+                            const std::function<bool()>& cancelled) {
+    return converger.ApplyStage(request, prover, events, cancelled);
+  };
+  v1::DesiredState document;
+  document.set_node("src-pub");
+  document.set_playbook("site");
+  document.add_stages()->set_number(1);
+  const TestIdentity otto = pki_.OperatorIdentity("otto");
+  v1::PlanRequest request;
+  request.set_stage(1);
+  *request.mutable_document() =
+      Seal("trustline.v1.DesiredState", document.SerializeAsString(), otto.key, otto.certificate)
+          .value();
+
+  const auto olga = FleetOf("olga");
+  const absl::Status refused = Plan(*olga, "src-pub", request).status();
+  EXPECT_EQ(refused.code(), absl::StatusCode::kPermissionDenied);
+  EXPECT_THAT(std::string(refused.message()),
+              HasSubstr("signed by trustline://example.test/operator/otto but sent by "
+                        "trustline://example.test/operator/olga"));
+  ASSERT_TRUE(TakeLease(*olga, "src-pub", "run-1").ok());
+  v1::ApplyStart start;
+  start.set_run_id("run-1");
+  start.set_stage(1);
+  *start.mutable_document() = request.document();
+  Result<v1::StageReport> applied;
+  const auto call = olga->Apply(
+      "src-pub", start, absl::Seconds(50), [](const v1::ApplyEvent&) {},
+      [](const v1::ProofQuestion&, std::function<void(v1::ProofAnswer)>) {}, applied.Callback());
+  EXPECT_EQ(applied.Get().status().code(), absl::StatusCode::kPermissionDenied);
+
+  const absl::StatusOr<v1::PlanResponse> own = Plan(*FleetOf("otto"), "src-pub", request);
+  EXPECT_TRUE(own.ok()) << own.status();
 }
 
 TEST_F(RolesTest, AdminMayRemoveTrust) {

@@ -22,10 +22,10 @@ print_phases() {
   printf '    %s\n' "${phases[@]}"
 }
 
-build_packages=(g++ cmake ninja-build pkg-config ccache mold libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libssl-dev libssh-dev
+build_packages=(g++ git cmake ninja-build pkg-config ccache mold libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libssl-dev libssh-dev
   libgtest-dev libgmock-dev libyaml-cpp-dev libsqlite3-dev libcli11-dev nlohmann-json3-dev)
 lab_packages=(openssh-server kea-dhcp4-server udhcpc iproute2 openssl)
-check_packages=(clang-format-16 clang-tidy-16 libclang-rt-16-dev)
+check_packages=(clang-format-16 clang-tidy-16)
 
 # install_packages NAME...: apt-get for those that are not there yet. No package may start a service: this machine's DHCP and SSH are not ours.
 install_packages() {

@@ -110,7 +110,8 @@ TEST_F(BundleConsolidationKindTest, FollowsARegeneratedCertificate) {
       OnlyRow(world_.Node("src-pub").Apply({world_.Consolidation({"tomcat"})}));
   EXPECT_EQ(row.outcome(), v1::OUTCOME_CHANGED);
   EXPECT_EQ(row.changes_size(), 2);
-  for (const BundleEntry& entry : Read("tomcat")->entries) {
+  const auto consolidated = Read("tomcat");
+  for (const BundleEntry& entry : consolidated->entries) {
     EXPECT_FALSE(entry.certificate == old_one);
   }
 }

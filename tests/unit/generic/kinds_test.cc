@@ -13,7 +13,8 @@ TEST(Kinds, ComeInTheOrderOfTheProto) {
   std::vector<std::string> names;
   for (const KindDescriptor& kind : AllKinds()) names.push_back(kind.name);
   EXPECT_THAT(names, ElementsAre("certificate", "bundle_export", "bundle_consolidation",
-                                 "bundle_import", "tftp_pointer", "service"));
+                                 "bundle_import", "tftp_pointer", "service", "trust_list",
+                                 "signed_file", "trust_verification", "trust_gate"));
   EXPECT_EQ(FindKind("bundle_import")->spec, v1::BundleImportSpec::descriptor());
   EXPECT_TRUE(FindKind("tftp_pointer")->rule.pointer());
   EXPECT_TRUE(FindKind("bundle_import")->rule.holds_trust());

@@ -119,14 +119,16 @@ enum class PhoneRefusal {
   kSignerUnknown,  // neither in its lists nor known to TVS ("certificate unknown")
   kSignerRole,     // TVS knows the certificate, but not with the role it takes
   kTvsUnreachable,
-  kTvsIdentity,     // TVS does not present a certificate of the phone's list, or an expired one
-  kTvsNone,         // the phone has no TVS server to ask, or no certificate to know one by
-  kSignature,       // not by the named signer, or altered
-  kAlgorithm,       // a digest or key it does not take
-  kListSize,        // over 64 KB or 39 certificates
-  kMalformed,       // not a list, not a signed file, not a configuration; a torn download
-  kFileName,        // signed under another name
-  kNoConfiguration  // no configuration for this phone, or none that is signed
+  kTvsIdentity,      // TVS does not present a certificate of the phone's list, or an expired one
+  kTvsNone,          // the phone has no TVS server to ask, or no certificate to know one by
+  kSignature,        // not by the named signer, or altered
+  kAlgorithm,        // a digest or key it does not take
+  kListSize,         // over 64 KB or 39 certificates
+  kMalformed,        // not a list, not a signed file, not a configuration; a torn download
+  kFileName,         // signed under another name
+  kNoList,           // the server has no trust list for a phone that holds one
+  kNoConfiguration,  // no configuration for this phone, or none that is signed
+  kOtherPhone        // a configuration that is encrypted for another phone certificate
 };
 std::string PhoneRefusalName(PhoneRefusal refusal);  // "signer-unknown"
 

@@ -91,6 +91,7 @@ struct PhoneBehaviour {
   // For LiveNetwork only.
   uint16_t http_port = 6970, tftp_port = 69;
   absl::Duration file_timeout = absl::Seconds(10), tvs_timeout = absl::Seconds(10);
+  bool legacy_tls = false;  // TLS 1.0 and old ciphers towards TVS, as phones of the 79xx series
 
   static PhoneBehaviour Lenient();
   std::string NameOf(const std::string& address) const;

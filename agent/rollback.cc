@@ -48,6 +48,26 @@ struct WayBack {
   std::set<std::string> resources;
 };
 
+// The node's files as they will be once everything is put back.
+class RestoredFiles final : public FileView {
+ public:
+  RestoredFiles(const FileView& present, const std::map<std::string, WayBack>& ways)
+      : present_(present), ways_(ways) {}
+  absl::StatusOr<FileImage> Read(const std::string& path) const override {
+    const auto way = ways_.find(path);
+    if (way == ways_.end()) return present_.Read(path);
+    if (!way->second.before.has_value()) return absl::NotFoundError(path);
+    return *way->second.before;
+  }
+  absl::StatusOr<std::vector<std::string>> List(const std::string& directory) const override {
+    return present_.List(directory);
+  }
+
+ private:
+  const FileView& present_;
+  const std::map<std::string, WayBack>& ways_;
+};
+
 // The generations of one run that a rollback takes back, newest first, and what they come to.
 struct Undoing {
   std::vector<v1::Generation> generations;
@@ -154,7 +174,7 @@ absl::StatusOr<Undoing> Collect(const Generations& store, bool include_trust,
 }  // namespace
 
 absl::StatusOr<v1::StageReport> Converger::Impl::Rollback(const v1::RollbackStart& request,
-                                                          const EventSink& events) {
+                                                          Prover& prover, const EventSink& events) {
   absl::MutexLock lock(&writing_);
   v1::StageReport report;
   report.set_node(identity_().node);
@@ -244,6 +264,11 @@ absl::StatusOr<v1::StageReport> Converger::Impl::Rollback(const v1::RollbackStar
     return finish();
   }
 
+  if (!WayBackPermitted(request, undoing.generations, undoing.undone,
+                        RestoredFiles(host_.files, undoing.files), prover, report)) {
+    return finish();
+  }
+
   // The same transaction as any other: images, journal, effects, verification, generation.
   StagedChanges changes(host_.files);
   for (const auto& [path, way] : undoing.files) {
@@ -271,6 +296,7 @@ absl::StatusOr<v1::StageReport> Converger::Impl::Rollback(const v1::RollbackStar
   generation.set_stage(newest.stage());
   generation.set_created_unix(absl::ToUnixSeconds(host_.clock.Now()));
   generation.set_is_rollback(true);
+  generation.set_gate_override(request.override_gate());
   for (const v1::ResourceOutcome& outcome : report.resources()) {
     if (outcome.outcome() != v1::OUTCOME_WOULD_CHANGE) continue;
     v1::GenerationResource* resource = generation.add_resources();

@@ -9,6 +9,7 @@
 #include "absl/strings/str_split.h"
 #include "agent/dhcp/kea_compare.h"
 #include "agent/dhcp/kea_config.h"
+#include "agent/gate/verdict.h"
 #include "protos/trustline/v1/kinds/tftp_pointer.pb.h"
 #include "trust/dhcp_message.h"
 #include "trust/status_macros.h"
@@ -91,6 +92,34 @@ absl::Status LoadFile(const Host& host) {
   if (CheckLoaded(host).ok()) return absl::OkStatus();
   TL_RETURN_IF_ERROR(host.dhcp.Reload());
   return CheckLoaded(host);
+}
+
+// What clients of a scope are given: its own value, else that of a wider scope.
+absl::StatusOr<std::vector<uint32_t>> ServedTo(const KeaConfig& file, const KeaScope& scope) {
+  TL_ASSIGN_OR_RETURN(const KeaPointer own, file.Pointer(scope));
+  if (!own.addresses.empty()) return own.addresses;
+  if (scope.type == KeaScope::Type::kReservation) {
+    const std::optional<std::string> subnet = file.SubnetToAsk(scope);
+    if (subnet.has_value() && !subnet->empty()) {
+      return ServedTo(file, {KeaScope::Type::kSubnet, *subnet});
+    }
+  }
+  if (scope.type == KeaScope::Type::kGlobal) return std::vector<uint32_t>{};
+  return ServedTo(file, {KeaScope::Type::kGlobal, ""});
+}
+
+v1::GateQuestion QuestionOf(const PlanContext& context) {
+  v1::GateQuestion question;
+  question.set_playbook(context.document.playbook());
+  question.set_document_sha256(context.document_digest);
+  *question.mutable_scope() = SpecOf(context.resource).scope();
+  return question;
+}
+
+std::string NoGate(const PlanContext& context) {
+  return absl::StrCat("agent.yaml of ", context.self.node,
+                      " lets only pointers with a gate move (gated_pointers_only), and the play "
+                      "of this one has none");
 }
 
 Resolved Verdict(v1::Outcome outcome, std::vector<std::string> reasons) {
@@ -184,6 +213,9 @@ absl::StatusOr<Resolved> TftpPointerKind::Resolve(const PlanContext& context) co
   Resolved resolved;
   resolved.desired = State(scope_name, JoinIpv4(addresses), true);
   resolved.warnings = std::move(findings.warnings);
+  if (!context.resource.has_gate() && context.host.layout.gated_pointers_only) {
+    resolved.warnings.push_back(NoGate(context));
+  }
   for (std::string& warning : HidingWarnings(*file, scope, scope_name, addresses)) {
     resolved.warnings.push_back(std::move(warning));
   }
@@ -267,6 +299,46 @@ absl::Status TftpPointerKind::Prove(const PlanContext& context, const Message& d
         ShownOption(wanted), " is expected (", answer->how(), " from ", spec.probe_from(), ")"));
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<Permission> TftpPointerKind::Permit(const PlanContext& context, const Message&,
+                                                   const Message&, Prover& prover) const {
+  const v1::TftpPointerSpec& spec = SpecOf(context.resource);
+  Permission permission;
+  if (!context.resource.has_gate()) {
+    if (context.host.layout.gated_pointers_only) permission.refusals = {NoGate(context)};
+    return permission;
+  }
+  v1::GateQuestion question = QuestionOf(context);
+  *question.mutable_tftp_servers() = spec.tftp_servers();
+  permission.refusals = AskJudges(context.resource.gate(), std::move(question), context.self,
+                                  context.host.clock, prover);
+  return permission;
+}
+
+absl::StatusOr<Permission> TftpPointerKind::PermitUndo(const PlanContext& context,
+                                                       const FileView& restored,
+                                                       Prover& prover) const {
+  Permission permission;
+  if (!context.resource.has_gate()) {
+    if (context.host.layout.gated_pointers_only) permission.refusals = {NoGate(context)};
+    return permission;
+  }
+  TL_ASSIGN_OR_RETURN(const KeaConfig file, ReadFile(context.host.dhcp, restored));
+  TL_ASSIGN_OR_RETURN(const std::vector<uint32_t> addresses,
+                      ServedTo(file, ScopeOf(SpecOf(context.resource).scope())));
+  if (addresses.empty()) {
+    permission.warnings.push_back(
+        absl::StrCat(PointerScopeName(SpecOf(context.resource).scope()),
+                     " will name no TFTP server again, so there is no way back to judge"));
+    return permission;
+  }
+  v1::GateQuestion question = QuestionOf(context);
+  question.set_return_trip(true);
+  for (const uint32_t address : addresses) question.add_tftp_servers(JoinIpv4({address}));
+  permission.refusals = AskJudges(context.resource.gate(), std::move(question), context.self,
+                                  context.host.clock, prover);
+  return permission;
 }
 
 absl::Status TftpPointerKind::Undo(const std::string& undo_argument, const Host& host) const {

@@ -10,6 +10,9 @@
 
 namespace trustline::controller {
 
+// Simulated phones may have to wait for several servers that do not answer.
+inline constexpr absl::Duration kVerdictPatience = absl::Minutes(5);
+
 struct RunOptions {
   std::string run_id;
   // Runs of the same operator whose controller is gone for good: a lease one of them still holds is
@@ -18,6 +21,8 @@ struct RunOptions {
   int forks = 50;
   absl::Duration answer_timeout = absl::Seconds(30);  // lease, plan, status, probe
   absl::Duration apply_timeout = absl::Seconds(600);  // one stage on one node
+  // Why gated pointers shall move without an accepting verdict; empty: they shall not.
+  std::string override_gate;
   std::function<absl::Time()> now = absl::Now;
   // How often Ctrl-C was pressed: 1 = start nothing more, 2 = cancel what runs.
   std::function<int()> interrupts = [] { return 0; };

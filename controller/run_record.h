@@ -33,6 +33,8 @@ struct RunRecord {
   std::map<std::string, std::string> document_digests;  // node -> hex
   std::string stopped;  // why later batches or stages were not started; empty: they were
   std::string of_run;   // rollback: the run that was put back
+  // Why gates were overridden: then what they refused is told, but stopped nothing.
+  std::string gate_override;
   bool interrupted = false;
   bool denied = false;  // some agent refused the operator's identity or role
   bool awaiting_confirm = false;

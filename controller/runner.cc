@@ -121,6 +121,24 @@ ProofHandler RouteProofs(Fleet& fleet, std::shared_ptr<Mailbox> mailbox,
                                     std::function<void(v1::ProofAnswer)> reply) {
     // Dialling happens on the runner's thread, so that a fleet callback never starts a call itself.
     mailbox->Post([&fleet, handles, question, reply = std::move(reply)] {
+      if (question.has_gate()) {
+        v1::JudgeRequest request;
+        *request.mutable_question() = question.gate();
+        handles->push_back(fleet.Judge(
+            question.from_node(), request, kVerdictPatience,
+            [question, reply](absl::StatusOr<v1::JudgeResponse> judged) {
+              v1::ProofAnswer answer;
+              answer.set_id(question.id());
+              if (judged.ok()) {
+                *answer.mutable_verdict() = std::move(*judged->mutable_verdict());
+              } else {
+                answer.set_error(absl::StrCat(question.from_node(),
+                                              " did not judge: ", judged.status().message()));
+              }
+              reply(std::move(answer));
+            }));
+        return;
+      }
       absl::Duration limit = absl::Seconds(10) + absl::Milliseconds(question.probe().timeout_ms());
       handles->push_back(fleet.Probe(question.from_node(), question.probe(), limit,
                                      [question, reply](absl::StatusOr<v1::ProbeResponse> response) {
@@ -158,6 +176,7 @@ class ApplyRun {
   RunRecord Run() {
     record_.run_id = options_.run_id;
     record_.command = "apply";
+    record_.gate_override = options_.override_gate;
     record_.playbook = input_.playbook.name;
     record_.started = options_.now();
     record_.nodes = AskedNodes(input_);
@@ -204,10 +223,11 @@ class ApplyRun {
     return true;
   }
 
-  // Every server of a scope changes, or none begins: all must be there, and have a plan that can be
-  // carried out. Ends the nodes of the batch otherwise.
-  bool PointerBatchMayStart(const StagePlan& stage, const std::vector<std::string>& nodes) {
-    std::map<std::string, absl::StatusOr<v1::PlanResponse>> answers;
+  using Plans = std::map<std::string, absl::StatusOr<v1::PlanResponse>>;
+
+  // What each of the nodes would do in the stage; why not, where there is no lease or no answer.
+  Plans AskPlans(uint32_t stage, const std::vector<std::string>& nodes) {
+    Plans answers;
     std::vector<std::unique_ptr<CallHandle>> calls;
     for (const std::string& node : nodes) {
       if (auto problem = no_lease_.find(node); problem != no_lease_.end()) {
@@ -216,8 +236,8 @@ class ApplyRun {
       }
       v1::PlanRequest request;
       *request.mutable_document() = input_.envelopes.at(node);
-      request.set_stage(stage.number);
-      for (const std::string& id : input_.selected.at(stage.number).at(node)) request.add_only(id);
+      request.set_stage(stage);
+      for (const std::string& id : input_.selected.at(stage).at(node)) request.add_only(id);
       *request.mutable_secrets() = input_.secrets;
       calls.push_back(fleet_.Plan(
           node, request, options_.answer_timeout,
@@ -232,6 +252,13 @@ class ApplyRun {
         for (auto& call : calls) call->Cancel();
       }
     }
+    return answers;
+  }
+
+  // Every server of a scope changes, or none begins: all must be there, and have a plan that can be
+  // carried out. Ends the nodes of the batch otherwise.
+  bool PointerBatchMayStart(const StagePlan& stage, const std::vector<std::string>& nodes) {
+    const Plans answers = AskPlans(stage.number, nodes);
     std::map<std::string, std::vector<ResourceRow>> problems;
     for (const auto& [node, answer] : answers) {
       if (!answer.ok()) {
@@ -254,6 +281,7 @@ class ApplyRun {
         row.outcome.set_summary(plan.summary());
         *row.outcome.mutable_reasons() = plan.reasons();
         *row.outcome.mutable_warnings() = plan.warnings();
+        if (plan.has_gate()) *row.outcome.mutable_gate() = plan.gate();
         rows.push_back(std::move(row));
       }
       if (!ready) problems[node] = std::move(rows);
@@ -277,6 +305,36 @@ class ApplyRun {
     return false;
   }
 
+  // Whether everything that a gate guards is as it shall be: then nothing is to be judged, and the
+  // evidence may be as old as it likes.
+  bool GuardedIsInPlace(const StagePlan& gate) {
+    const auto guarded = input_.selected.find(gate.gate_for);
+    if (guarded == input_.selected.end()) return true;
+    std::vector<std::string> nodes;
+    for (const auto& [node, ids] : guarded->second) nodes.push_back(node);
+    for (const auto& [node, answer] : AskPlans(gate.gate_for, nodes)) {
+      if (!answer.ok()) return false;
+      for (const v1::ResourcePlan& plan : answer->plan().resources()) {
+        if (plan.outcome() != v1::OUTCOME_UNCHANGED) return false;
+      }
+    }
+    return true;
+  }
+
+  void SkipGate(const StagePlan& stage, const std::vector<std::string>& nodes) {
+    for (const std::string& node : nodes) {
+      ResourceRow row{node, stage.number, stage.play, stage.wave, {}};
+      row.outcome.set_id("trust_gate");
+      row.outcome.set_kind("trust_gate");
+      row.outcome.set_stage(stage.number);
+      row.outcome.set_outcome(v1::OUTCOME_UNCHANGED);
+      row.outcome.set_summary("not asked: the pointers it guards are in place");
+      observer_.OnResource(row);
+      running_[node].rows = {std::move(row)};
+      End(stage, node, absl::OkStatus());
+    }
+  }
+
   void Loop() {
     while (true) {
       if (options_.interrupts() > 0) progress_.interrupted = true;
@@ -291,6 +349,10 @@ class ApplyRun {
             std::vector<std::string> nodes;
             for (const auto& [node, progress] : progress_.nodes[step.stage]) nodes.push_back(node);
             observer_.OnStageStart(*stage, nodes);
+          }
+          if (stage->gate_for != 0 && GuardedIsInPlace(*stage)) {
+            SkipGate(*stage, step.start);
+            break;
           }
           if (stage->pointer && !PointerBatchMayStart(*stage, step.start)) break;
           for (const std::string& node : step.start) Start(*stage, node);
@@ -361,6 +423,8 @@ class ApplyRun {
     for (const std::string& id : input_.selected.at(stage.number).at(node)) request.add_only(id);
     *request.mutable_secrets() = input_.secrets;
     request.set_run_id(options_.run_id);
+    // Only where a pointer is: that is who asks for the role it takes.
+    if (stage.pointer) request.set_override_gate(options_.override_gate);
     running_[node].call = fleet_.Apply(
         node, request, options_.apply_timeout,
         [this, mailbox = mailbox_, node, &stage](const v1::ApplyEvent& event) {
@@ -400,7 +464,12 @@ class ApplyRun {
       conversation.rows.push_back(WholeNodeRow(node, stage.number, &stage, status));
       observer_.OnResource(conversation.rows.back());
     }
-    progress_.nodes[stage.number][node].state = StateOfRows(conversation.rows);
+    NodeProgress::State state = StateOfRows(conversation.rows);
+    // An overridden gate is shown, and stops nothing.
+    if (stage.gate_for != 0 && !options_.override_gate.empty()) {
+      state = NodeProgress::State::kConverged;
+    }
+    progress_.nodes[stage.number][node].state = state;
     for (ResourceRow& row : conversation.rows) {
       stage_rows_.push_back(row);
       record_.rows.push_back(std::move(row));
@@ -465,6 +534,34 @@ v1::Outcome OutcomeOfStatus(const absl::Status& status) {
   }
 }
 
+namespace {
+
+bool GuardsSelected(const RunInput& input, uint32_t stage) {
+  const auto selected = input.selected.find(stage);
+  if (selected == input.selected.end()) return false;
+  for (const auto& [node, ids] : selected->second) {
+    for (const v1::Resource& resource : input.playbook.documents.at(node).resources()) {
+      if (resource.stage() == stage && resource.has_gate() &&
+          (ids.empty() || absl::c_linear_search(ids, resource.id()))) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
+// No mask leaves a gate out when a pointer it guards is in the run, or lets it in when none is.
+void SelectGates(RunInput& input) {
+  for (const StagePlan& stage : input.playbook.stages) {
+    if (stage.gate_for == 0) continue;
+    input.selected.erase(stage.number);
+    if (!GuardsSelected(input, stage.gate_for)) continue;
+    for (const std::string& judge : stage.hosts) input.selected[stage.number][judge] = {};
+  }
+}
+
+}  // namespace
+
 void SelectResources(const Mask& mask, const std::vector<std::string>& allowed, RunInput& input) {
   std::set<std::string> nodes(allowed.begin(), allowed.end());
   for (const auto& [node, document] : input.playbook.documents) {
@@ -483,6 +580,7 @@ void SelectResources(const Mask& mask, const std::vector<std::string>& allowed, 
       input.selected[stage][node] = std::move(chosen);
     }
   }
+  SelectGates(input);
 }
 
 std::vector<std::string> PartialPointers(const RunInput& input) {
@@ -554,6 +652,7 @@ RunRecord RunRollback(Fleet& fleet, const RollbackInput& input, const RunOptions
   RunRecord record;
   record.run_id = options.run_id;
   record.command = "rollback";
+  record.gate_override = options.override_gate;
   record.started = options.now();
   record.nodes = input.nodes;
   std::map<std::string, absl::Status> no_lease = leases.TakeAll(input.nodes);
@@ -583,6 +682,7 @@ RunRecord RunRollback(Fleet& fleet, const RollbackInput& input, const RunOptions
     request.set_run_id(options.run_id);
     request.set_of_run(record.of_run);
     request.set_include_trust(input.include_trust);
+    request.set_override_gate(options.override_gate);
     *request.mutable_secrets() = input.secrets;
     calls.push_back(fleet.Rollback(
         node, request, options.apply_timeout, [](const v1::ApplyEvent&) {},
@@ -617,67 +717,6 @@ RunRecord RunRollback(Fleet& fleet, const RollbackInput& input, const RunOptions
   for (const std::string& line : leases.ReleaseAll()) observer.OnNotice(line);
   record.finished = options.now();
   return record;
-}
-
-PlanResult RunPlan(Fleet& fleet, const RunInput& input, const RunOptions& options,
-                   RunObserver& observer) {
-  auto mailbox = std::make_shared<Mailbox>();
-  PlanResult result;
-  uint32_t first_unfinished = 0;
-  for (const StagePlan& stage : input.playbook.stages) {
-    auto selected = input.selected.find(stage.number);
-    if (selected == input.selected.end()) continue;
-    StagePlanResult& entry = result.stages.emplace_back();
-    entry.stage = &stage;
-    if (first_unfinished != 0) {
-      entry.known_after = first_unfinished;
-      continue;
-    }
-    std::vector<std::unique_ptr<CallHandle>> calls;
-    std::set<std::string> waiting;
-    std::deque<std::string> queue;
-    for (const auto& [node, ids] : selected->second) queue.push_back(node);
-    bool cancelled = false;
-    while (!queue.empty() || !waiting.empty()) {
-      while (!queue.empty() && static_cast<int>(waiting.size()) < options.forks) {
-        std::string node = queue.front();
-        queue.pop_front();
-        waiting.insert(node);
-        v1::PlanRequest request;
-        *request.mutable_document() = input.envelopes.at(node);
-        request.set_stage(stage.number);
-        for (const std::string& id : selected->second.at(node)) request.add_only(id);
-        *request.mutable_secrets() = input.secrets;
-        calls.push_back(fleet.Plan(
-            node, request, options.answer_timeout,
-            ByMail<v1::PlanResponse>(mailbox, [&, node](absl::StatusOr<v1::PlanResponse> answer) {
-              waiting.erase(node);
-              if (answer.ok()) {
-                entry.by_node.emplace(node, std::move(*answer->mutable_plan()));
-              } else {
-                entry.by_node.emplace(node, answer.status());
-              }
-            })));
-      }
-      mailbox->Deliver(kRunTick);
-      observer.OnTick(stage, std::vector<std::string>(waiting.begin(), waiting.end()));
-      if (options.interrupts() > 0 && !cancelled) {
-        cancelled = true;
-        result.interrupted = true;
-        queue.clear();
-        for (auto& call : calls) call->Cancel();
-      }
-    }
-    if (result.interrupted) break;
-    for (const auto& [node, plan] : entry.by_node) {
-      bool settled = plan.ok() && std::all_of(plan->resources().begin(), plan->resources().end(),
-                                              [](const v1::ResourcePlan& r) {
-                                                return r.outcome() == v1::OUTCOME_UNCHANGED;
-                                              });
-      if (!settled) first_unfinished = stage.number;
-    }
-  }
-  return result;
 }
 
 }  // namespace trustline::controller

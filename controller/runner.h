@@ -76,6 +76,9 @@ struct PlanResult {
 };
 PlanResult RunPlan(Fleet& fleet, const RunInput& input, const RunOptions& options,
                    RunObserver& observer);
+// Only the gates of `input.selected`, each by itself: none waits for what another one says.
+PlanResult RunGates(Fleet& fleet, const RunInput& input, const RunOptions& options,
+                    RunObserver& observer);
 
 // How a failed call counts: unreachable (no answer, wrong identity), refused (lease, precondition,
 // role), failed.

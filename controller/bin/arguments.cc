@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "absl/strings/ascii.h"
 #include "controller/exit_codes.h"
 
 namespace trustline::controller {
@@ -54,6 +55,19 @@ void AddTags(CLI::App* command, Arguments& a) {
   command->add_option("--skip-tags", a.skip_tags, "Not the tasks with these tags")
       ->delimiter(',')
       ->allow_extra_args(false);
+}
+
+void AddOverride(CLI::App* command, Arguments& a) {
+  command
+      ->add_option("--override-gate", a.override_gate,
+                   "Move gated pointers without an accepting verdict, and why (admin role; "
+                   "recorded)")
+      ->check(CLI::Validator(
+          [](std::string& reason) {
+            return absl::StripAsciiWhitespace(reason).empty() ? std::string("say why")
+                                                              : std::string();
+          },
+          "REASON"));
 }
 
 void AddFleet(CLI::App* command, Arguments& a) {
@@ -252,6 +266,17 @@ bool ParseArguments(int argc, const char* const* argv, Arguments& a, int& exit_c
   apply->footer(
       "Example:\n  trustline apply migrate-phones.yml -i inventory.yml -l 'source:&tftp' --diff");
 
+  AddOverride(apply, a);
+
+  CLI::App* preflight = app.add_subcommand(
+      "preflight", "Have only the gates judge: would the phones accept the destination, now?");
+  AddPlaybook(preflight, a);
+  AddFleet(preflight, a);
+  AddOutput(preflight, a, {"table", "json"});
+  preflight->footer(
+      "Exits 0 when every gate accepts, 8 when one refuses.\n"
+      "Example:\n  trustline preflight migrate-phones.yml -i inventory.yml");
+
   CLI::App* rollback = app.add_subcommand(
       "rollback", "Undo the last changing run on the selected nodes; imported trust stays");
   AddInventory(rollback, a, true);
@@ -271,6 +296,7 @@ bool ParseArguments(int argc, const char* const* argv, Arguments& a, int& exit_c
                    "Longest time it may take on one node, seconds")
       ->check(CLI::Range(1.0, 86400.0))
       ->capture_default_str();
+  AddOverride(rollback, a);
   rollback->footer("Example:\n  trustline rollback -i inventory.yml -l dhcp");
 
   CLI::App* status = app.add_subcommand("status", "What every node's agent says of itself");

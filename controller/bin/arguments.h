@@ -28,9 +28,10 @@ struct Arguments {
   double timeout_seconds = 30, apply_timeout_seconds = 600;
   std::string output = "table", colour = "auto";
   std::string pki_directory, operator_name, history_file;
-  std::string host;    // inventory --host
-  std::string run_id;  // history show, rollback --run
-  std::string kind;    // explain
+  std::string host;           // inventory --host
+  std::string override_gate;  // apply, rollback: why
+  std::string run_id;         // history show, rollback --run
+  std::string kind;           // explain
 
   // pki
   std::string pki_domain, pki_kind, pki_name, pki_request, pki_out, pki_file, pki_ca;

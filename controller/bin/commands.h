@@ -7,6 +7,7 @@ namespace trustline::controller {
 
 int LintCommand(const Arguments& arguments);
 int PlanCommand(const Arguments& arguments);
+int PreflightCommand(const Arguments& arguments);
 int ApplyCommand(const Arguments& arguments);
 int RollbackCommand(const Arguments& arguments);
 int StatusCommand(const Arguments& arguments);

@@ -20,6 +20,7 @@ int main(int argc, char** argv) {
   const std::map<std::string, int (*)(const Arguments&)> commands = {
       {"lint", LintCommand},
       {"plan", PlanCommand},
+      {"preflight", PreflightCommand},
       {"apply", ApplyCommand},
       {"rollback", RollbackCommand},
       {"status", StatusCommand},

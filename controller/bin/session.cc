@@ -162,6 +162,7 @@ RunOptions RunOptionsOf(const Arguments& arguments) {
   options.answer_timeout = absl::Seconds(arguments.timeout_seconds);
   options.apply_timeout = absl::Seconds(arguments.apply_timeout_seconds);
   options.interrupts = Interrupts;
+  options.override_gate = arguments.override_gate;
   options.confirm = [yes = arguments.yes](const std::string& prompt,
                                           const std::function<void()>& meanwhile) {
     return yes || AskOnTerminal(prompt, meanwhile);
@@ -215,6 +216,16 @@ std::optional<Prepared> Prepare(const Arguments& arguments, int& exit_code) {
   prepared.input.playbook = *std::move(compiled);
   SelectResources(Mask{arguments.limit, arguments.tags, arguments.skip_tags}, allowed,
                   prepared.input);
+  if (arguments.command == "preflight") {
+    for (const StagePlan& stage : prepared.input.playbook.stages) {
+      if (stage.gate_for == 0) prepared.input.selected.erase(stage.number);
+    }
+    if (prepared.input.selected.empty()) {
+      std::cerr << "trustline: " << arguments.playbook << " has no gate\n";
+      exit_code = kExitNoInput;
+      return std::nullopt;
+    }
+  }
   if (prepared.input.selected.empty()) {
     std::cerr << "trustline: --limit and --tags leave nothing to do in " << arguments.playbook
               << "\n";

@@ -22,7 +22,7 @@ using yaml::Value;
 const std::vector<std::string>& PlayKeys() {
   static const auto* const kKeys =
       new std::vector<std::string>{"name", "hosts", "vars",     "serial", "max_fail_percentage",
-                                   "tags", "tasks", "handlers", "waves"};
+                                   "tags", "tasks", "handlers", "waves",  "gate"};
   return *kKeys;
 }
 
@@ -39,7 +39,6 @@ const char* AdviceFor(absl::string_view key) {
     const char* advice;
   };
   static constexpr Entry kEntries[] = {
-      {"gate", "unsupported: gate is not built yet"},
       {"confirm", "unsupported: confirm is not built yet"},
       {"import_playbook",
        "unsupported: import_playbook is not built yet; put the plays into one file"},
@@ -116,6 +115,9 @@ class Reader {
         play.tags = ReadWords(member, /*commas=*/true);
       } else if (key == "waves") {
         play.waves = Checked(given);
+      } else if (key == "gate") {
+        play.gate = Checked(given);
+        play.gate_span = member.key_span;
       } else if (key != "tasks" && key != "handlers") {
         UnknownKey(member, "a play", PlayKeys());
       }
@@ -126,7 +128,18 @@ class Reader {
     if (const Value* handlers = value.Find("handlers")) ReadHandlers(*handlers, play);
     if (const Value* tasks = value.Find("tasks")) ReadTasks(*tasks, play);
     CheckNotifications(play);
+    CheckGate(play);
     return play;
+  }
+
+  void CheckGate(const Play& play) {
+    if (!play.gate) return;
+    for (const Task& task : play.tasks) {
+      if (task.kind->rule.pointer()) return;
+    }
+    diagnostics_.Error(play.gate_span,
+                       absl::StrCat("play \"", play.name,
+                                    "\" has a gate but no tftp_pointer that it could guard"));
   }
 
   bool ExpectString(const Value::Member& member) {

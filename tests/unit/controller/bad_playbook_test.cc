@@ -83,8 +83,9 @@ INSTANTIATE_TEST_SUITE_P(
         BadPlaybook{
             "play_key", "- hosts: all\n  serail: 1\n",
             "p.yml:2:3: error: unknown key \"serail\" in a play (did you mean \"serial\"?)"},
-        BadPlaybook{"gate", "- hosts: all\n  gate: { phones: x }\n",
-                    "p.yml:2:3: error: unsupported: gate is not built yet"},
+        BadPlaybook{"gate_without_pointer", "- hosts: all\n  gate: { phones: x }\n",
+                    "p.yml:2:3: error: play \"play 1\" has a gate but no tftp_pointer that it "
+                    "could guard"},
         BadPlaybook{"confirm", "- hosts: all\n  confirm: { within: 10m }\n",
                     "p.yml:2:3: error: unsupported: confirm is not built yet"},
         BadPlaybook{"import", "- import_playbook: other.yml\n",
@@ -139,7 +140,8 @@ INSTANTIATE_TEST_SUITE_P(
                     "p.yml:2:10: error: \"tasks\" must be a list, got a map"},
         BadPlaybook{"no_kind", "- hosts: all\n  tasks:\n    - name: x\n",
                     "p.yml:3:7: error: a task needs a kind: certificate, bundle_export, "
-                    "bundle_consolidation, bundle_import, tftp_pointer, service or pause"},
+                    "bundle_consolidation, bundle_import, tftp_pointer, service, trust_list, "
+                    "signed_file, trust_verification, trust_gate or pause"},
         BadPlaybook{"kind", "- hosts: all\n  tasks:\n    - bundle_imprt: {}\n",
                     "p.yml:3:7: error: unknown key \"bundle_imprt\" in a task (did you mean "
                     "\"bundle_import\"?)"},

@@ -47,6 +47,7 @@ TEST_F(CliTest, EveryHelpHasAnExample) {
                                                           {"lint"},
                                                           {"plan"},
                                                           {"apply"},
+                                                          {"preflight"},
                                                           {"rollback"},
                                                           {"status"},
                                                           {"history"},

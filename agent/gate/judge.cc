@@ -1,6 +1,7 @@
 #include "agent/gate/judge.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "agent/gate/destination_checks.h"
 #include "agent/gate/phone_evidence.h"
 #include "agent/gate/remembering_network.h"
+#include "agent/gate/reset_advice.h"
 #include "agent/gate/trip.h"
 #include "trust/sha256.h"
 #include "trust/tftp_pointer_rules.h"
@@ -203,6 +205,9 @@ class Judge {
       return;
     }
     for (const std::string& warning : evidence.warnings) Warn(warning);
+    Group& group = by_tvs_[TvsText(evidence.state.tvs)];
+    group.phones += phones.count();
+    group.servers = evidence.state.tvs.size();
     bool locked = false;
     std::vector<std::pair<std::string, PhoneState>> moved;
     for (const std::string& address : destinations_) {
@@ -285,8 +290,26 @@ class Judge {
     if (!proven) no_way_back_ += row.phones();
   }
 
+  std::string TvsText(const std::vector<TvsAddress>& group) const {
+    std::vector<std::string> nodes;
+    for (const TvsAddress& server : group) nodes.push_back(map_.NameOf(server.host));
+    return absl::StrJoin(nodes, ", ");
+  }
+
+  // Whoever resets the phones must not send all of them to one TVS at once.
+  void AdviseResets() {
+    for (const auto& [servers, group] : by_tvs_) {
+      const ResetAdvice advice = AdviseReset(group.phones, group.servers);
+      if (servers.empty() || advice.batches <= 1) continue;
+      Warn(absl::StrCat("reset at most ", advice.at_once, " of the ", group.phones,
+                        " phones that ask ", servers, " at a time (", advice.batches,
+                        " batches): TVS must answer each within seconds"));
+    }
+  }
+
   void Conclude() {
     const v1::TrustGateSpec& spec = gate_.spec;
+    AdviseResets();
     if (report_.locked() > 0) Refuse(absl::StrCat(Phones(report_.locked()), " would be locked"));
     if (no_way_back_ > 0) {
       Refuse(absl::StrCat(Phones(no_way_back_), " would not come back (require_return)"));
@@ -318,6 +341,11 @@ class Judge {
   std::vector<std::string> destinations_;  // addresses
   std::string stale_;
   std::set<std::string> unproven_reasons_;
+  struct Group {
+    uint32_t phones = 0;
+    size_t servers = 0;
+  };
+  std::map<std::string, Group> by_tvs_;  // by the servers' names
   uint32_t no_way_back_ = 0;
   v1::GateReport report_;
 };

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "controller/bin/commands.h"
+#include "controller/bin/gate_advice.h"
 #include "controller/bin/session.h"
 #include "controller/exit_codes.h"
 #include "controller/history/history_store.h"
@@ -139,6 +140,7 @@ int PlanCommand(const Arguments& arguments) {
     ProgressLine progress(silent, std::cerr, isatty(STDERR_FILENO) == 1, absl::Now);
     plan = RunPlan(*prepared->fleet, prepared->input, options, progress);
   }
+  AdviseOnGates(arguments, *prepared, options.answer_timeout, plan);
   if (arguments.output == "json") {
     std::cout << PlanJson(plan, prepared->input.playbook);
   } else {

@@ -5,6 +5,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "agent/gate/judge.h"
+#include "agent/gate/reset_advice.h"
 #include "tests/fakes/gate_world.h"
 #include "trust/trust_list/list_writer.h"
 
@@ -303,6 +304,24 @@ TEST_F(GateJudgeTest, Scenario39RefusesThemInMixedMode) {
   EXPECT_TRUE(world_.Judge().accepted()) << TextOf(world_.Judge());
   world_.spec.mutable_classes(0)->set_lsc_issuer_sha256(capf.sha256_hex());
   EXPECT_THAT(TextOf(world_.Judge()), HasSubstr("which no list served now contains"));
+}
+
+TEST_F(GateJudgeTest, Scenario45SaysHowManyPhonesToResetAtOnce) {
+  world_.Import();
+  world_.spec.mutable_classes(0)->set_count(800);
+  EXPECT_THAT(TextOf(world_.Judge()), Not(HasSubstr("reset at most")));
+  // Another class, the same servers.
+  v1::PhoneClass& others = *world_.spec.add_classes();
+  others = world_.SourceClass();
+  others.set_no_ec(true);
+  others.set_count(9200);
+  const v1::GateReport report = world_.Judge();
+  EXPECT_TRUE(report.accepted()) << TextOf(report);
+  EXPECT_THAT(TextOf(report), HasSubstr("reset at most 1000 of the 10000 phones that ask src-pub, "
+                                        "src-sub1 at a time (10 batches)"));
+  EXPECT_EQ(AdviseReset(10'000, 3).at_once, 1500u);
+  EXPECT_EQ(AdviseReset(10'000, 3).batches, 7u);
+  EXPECT_EQ(AdviseReset(10, 0, 0.01).at_once, 1u);
 }
 
 TEST_F(GateJudgeTest, RefusesMixedModeWithoutACtl) {

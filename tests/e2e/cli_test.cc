@@ -161,13 +161,8 @@ TEST_F(CliTest, AnUnknownFieldIsShownWithLineCaretAndSuggestion) {
 TEST_F(CliTest, WhatComesLaterIsUnsupportedNotUnknown) {
   const std::string tail = "  tasks:\n    - service: { name: tvs }\n";
   const std::vector<std::string> playbooks = {
-      "- name: p\n  hosts: dhcp\n  gate: { phones: phones.csv, run_on: probes }\n" + tail,
       "- name: p\n  hosts: dhcp\n  confirm: { within: 10m }\n" + tail,
       "- import_playbook: other.yml\n",
-      "- name: p\n  hosts: dhcp\n  tasks:\n    - trust_list: { cluster: dst }\n",
-      "- name: p\n  hosts: dhcp\n  tasks:\n    - trust_gate: { phones: phones.csv }\n",
-      "- name: p\n  hosts: dhcp\n  tasks:\n    - signed_file: { file: x.cnf.xml }\n",
-      "- name: p\n  hosts: dhcp\n  tasks:\n    - trust_verification: { port: 2445 }\n",
       "- name: p\n  hosts: dhcp\n  tasks:\n    - tftp_pointer: { scope: { class_name: phones }, "
       "tftp_servers: [10.20.0.11], probe_from: probe }\n"};
   for (const std::string& playbook : playbooks) {

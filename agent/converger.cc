@@ -449,9 +449,9 @@ absl::StatusOr<v1::StageReport> Converger::ApplyStage(const StageRequest& reques
   return impl_->ApplyStage(request, prover, events, cancelled);
 }
 
-absl::StatusOr<v1::StageReport> Converger::Rollback(const v1::RollbackStart& request, Prover&,
-                                                    const EventSink& events) {
-  return impl_->Rollback(request, events);
+absl::StatusOr<v1::StageReport> Converger::Rollback(const v1::RollbackStart& request,
+                                                    Prover& prover, const EventSink& events) {
+  return impl_->Rollback(request, prover, events);
 }
 
 absl::Status Converger::FillStatus(v1::StatusResponse& status) { return impl_->FillStatus(status); }

@@ -40,7 +40,7 @@ class Converger::Impl {
   absl::StatusOr<v1::StageReport> ApplyStage(const StageRequest& request, Prover& prover,
                                              const EventSink& events,
                                              const std::function<bool()>& cancelled);
-  absl::StatusOr<v1::StageReport> Rollback(const v1::RollbackStart& request,
+  absl::StatusOr<v1::StageReport> Rollback(const v1::RollbackStart& request, Prover& prover,
                                            const EventSink& events);
   absl::Status FillStatus(v1::StatusResponse& status);
 

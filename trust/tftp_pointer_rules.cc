@@ -46,6 +46,7 @@ TftpPointerFindings CheckTftpPointer(const v1::TftpPointerSpec& spec,
                                      const v1::Topology& topology) {
   TftpPointerFindings findings;
   CheckScope(spec.scope(), findings);
+  findings.scope_errors = findings.errors.size();
   if (spec.tftp_servers().empty()) {
     findings.errors.push_back("tftp_servers is empty; option 150 needs 1 or 2 addresses");
   }

@@ -22,7 +22,7 @@ using yaml::Value;
 const std::vector<std::string>& PlayKeys() {
   static const auto* const kKeys =
       new std::vector<std::string>{"name", "hosts", "vars",     "serial", "max_fail_percentage",
-                                   "tags", "tasks", "handlers", "waves"};
+                                   "tags", "tasks", "handlers", "waves",  "require_no_stragglers"};
   return *kKeys;
 }
 
@@ -116,6 +116,8 @@ class Reader {
         play.tags = ReadWords(member, /*commas=*/true);
       } else if (key == "waves") {
         play.waves = Checked(given);
+      } else if (key == "require_no_stragglers") {
+        play.require_no_stragglers = ReadFlag(member);
       } else if (key != "tasks" && key != "handlers") {
         UnknownKey(member, "a play", PlayKeys());
       }
@@ -136,6 +138,15 @@ class Reader {
         absl::StrCat(
             "\"", member.key, "\" must be a string, got ",
             member.value.is_string() ? "an empty one" : yaml::TypeName(member.value.type())));
+    return false;
+  }
+
+  // True or false as such: what guards a play must not depend on a variable.
+  bool ReadFlag(const Value::Member& member) {
+    if (member.value.type() == Type::kBool) return member.value.bool_value();
+    diagnostics_.Error(member.value.span(),
+                       absl::StrCat("\"", member.key, "\" must be true or false, got ",
+                                    yaml::TypeName(member.value.type())));
     return false;
   }
 

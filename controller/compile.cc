@@ -213,6 +213,7 @@ class Compiler {
     plan.max_fail_percentage = stage.max_fail_percentage;
     for (const Task& task : stage.play->tasks)
       plan.pointer = plan.pointer || task.kind->rule.pointer();
+    plan.require_no_stragglers = stage.play->require_no_stragglers;
     plan.pause_before = pauses.first;
     plan.pause_after = pauses.second;
     return plan;

@@ -6,11 +6,13 @@
 #include "absl/strings/str_join.h"
 #include "controller/runner.h"
 #include "protos/generic/kinds.h"
+#include "protos/yaml/diagnostics.h"
 
 namespace trustline::controller {
 
 void SelectResources(const Mask& mask, const std::vector<std::string>& allowed, RunInput& input) {
   std::set<std::string> nodes(allowed.begin(), allowed.end());
+  input.allowed = nodes;
   for (const auto& [node, document] : input.playbook.documents) {
     if (!nodes.contains(node)) continue;
     std::map<uint32_t, std::pair<std::vector<std::string>, int>>
@@ -26,6 +28,85 @@ void SelectResources(const Mask& mask, const std::vector<std::string>& allowed, 
       if (static_cast<int>(chosen.size()) == total) chosen.clear();  // everything: no mask
       input.selected[stage][node] = std::move(chosen);
     }
+  }
+}
+
+absl::Status StartAtTask(const std::string& task, RunInput& input) {
+  const auto title = [](const v1::Resource& resource) {
+    return resource.task().empty() ? resource.id() : resource.task();
+  };
+  const auto is_selected = [&](const std::string& node, const v1::Resource& resource) {
+    const auto stage = input.selected.find(resource.stage());
+    if (stage == input.selected.end()) return false;
+    const auto ids = stage->second.find(node);
+    return ids != stage->second.end() &&
+           (ids->second.empty() || absl::c_linear_search(ids->second, resource.id()));
+  };
+  uint32_t first = 0;
+  std::vector<std::string> titles;
+  for (const auto& [node, document] : input.playbook.documents) {
+    for (const v1::Resource& resource : document.resources()) {
+      if (!is_selected(node, resource)) continue;
+      titles.push_back(title(resource));
+      if (titles.back() == task && (first == 0 || resource.stage() < first))
+        first = resource.stage();
+    }
+  }
+  if (first == 0) {
+    return absl::NotFoundError(absl::StrCat("--start-at-task: no task \"", task, "\" is selected",
+                                            yaml::DidYouMeanSuffix(task, titles)));
+  }
+  // What comes before it on any node; a node on which the task itself was skipped leaves that out
+  // too.
+  std::set<std::string> before;
+  for (const auto& [node, document] : input.playbook.documents) {
+    std::vector<std::string> passed;
+    for (const v1::Resource& resource : document.resources()) {
+      if (resource.stage() != first || !is_selected(node, resource)) continue;
+      if (title(resource) == task) {
+        before.insert(passed.begin(), passed.end());
+        break;
+      }
+      passed.push_back(title(resource));
+    }
+  }
+  input.selected.erase(input.selected.begin(), input.selected.find(first));
+  auto& nodes = input.selected.at(first);
+  for (auto entry = nodes.begin(); entry != nodes.end();) {
+    auto& [node, ids] = *entry;
+    std::vector<std::string> kept;
+    bool all = true;
+    for (const v1::Resource& resource : input.playbook.documents.at(node).resources()) {
+      if (resource.stage() != first) continue;
+      // A handler is due only when something notified it, whatever was left out.
+      const bool keep = is_selected(node, resource) &&
+                        (resource.notified_by_size() > 0 || !before.contains(title(resource)));
+      if (keep) kept.push_back(resource.id());
+      all = all && keep;
+    }
+    if (kept.empty()) {
+      entry = nodes.erase(entry);
+      continue;
+    }
+    if (all) kept.clear();
+    ids = std::move(kept);
+    ++entry;
+  }
+  return absl::OkStatus();
+}
+
+void AskBeforeEveryStage(RunInput& input) {
+  for (StagePlan& stage : input.playbook.stages) {
+    const auto selected = input.selected.find(stage.number);
+    if (selected == input.selected.end() || selected->second.empty()) continue;
+    std::vector<std::string> nodes;
+    for (const auto& [node, ids] : selected->second) nodes.push_back(node);
+    const std::string prompt =
+        absl::StrCat("Next: stage ", stage.number, " \"", stage.play, "\"",
+                     stage.wave.empty() ? "" : absl::StrCat(", wave ", stage.wave), " on ",
+                     absl::StrJoin(nodes, ", "));
+    stage.pause_before =
+        stage.pause_before ? absl::StrCat(prompt, "\n", *stage.pause_before) : prompt;
   }
 }
 

@@ -104,10 +104,14 @@ class ApplyRun {
     record_.command = "apply";
     record_.playbook = input_.playbook.name;
     record_.started = options_.now();
-    record_.nodes = AskedNodes(input_);
-    std::set<std::string> asked(record_.nodes.begin(), record_.nodes.end());
+    asked_ = AskedNodes(input_);
+    record_.nodes = asked_;
+    std::set<std::string> asked(asked_.begin(), asked_.end());
+    std::set<std::string> listed = asked;
     for (const SkippedTask& task : input_.playbook.skipped) {
-      if (asked.contains(task.node)) record_.skipped.push_back(task);
+      if (!asked.contains(task.node) && !input_.allowed.contains(task.node)) continue;
+      record_.skipped.push_back(task);
+      if (listed.insert(task.node).second) record_.nodes.push_back(task.node);
     }
     policy_.stages = input_.playbook.stages;
     policy_.forks = options_.forks;
@@ -115,7 +119,7 @@ class ApplyRun {
     for (const auto& [stage, nodes] : input_.selected) {
       for (const auto& [node, ids] : nodes) progress_.nodes[stage][node] = {};
     }
-    no_lease_ = leases_.TakeAll(record_.nodes);
+    no_lease_ = leases_.TakeAll(asked_);
     if (!HeldByAnother()) Loop();
     for (const std::string& line : leases_.ReleaseAll()) observer_.OnNotice(line);
     record_.interrupted = progress_.interrupted;
@@ -134,9 +138,9 @@ class ApplyRun {
     if (held.empty()) return false;
     StagePlan everything;
     everything.play = "Take the nodes";
-    everything.hosts = record_.nodes;
-    observer_.OnStageStart(everything, record_.nodes);
-    for (const std::string& node : record_.nodes) {
+    everything.hosts = asked_;
+    observer_.OnStageStart(everything, asked_);
+    for (const std::string& node : asked_) {
       auto problem = no_lease_.find(node);
       record_.rows.push_back(problem != no_lease_.end()
                                  ? WholeNodeRow(node, 0, &everything, problem->second)
@@ -221,6 +225,20 @@ class ApplyRun {
     return false;
   }
 
+  // What takes the source away waits for the last phone. Asked for every batch: the ledger may have
+  // grown meanwhile. Ends the nodes otherwise.
+  bool SourceMayGo(const StagePlan& stage, const std::vector<std::string>& nodes) {
+    const absl::StatusOr<std::string> why = options_.why_source_must_stay();
+    if (why.ok() && why->empty()) return true;
+    const absl::Status refusal = absl::FailedPreconditionError(absl::StrCat(
+        "require_no_stragglers: ", why.ok() ? absl::string_view(*why) : why.status().message()));
+    for (const std::string& node : nodes) {
+      running_[node] = {};
+      End(stage, node, refusal);
+    }
+    return false;
+  }
+
   void Loop() {
     while (true) {
       if (options_.interrupts() > 0) progress_.interrupted = true;
@@ -236,6 +254,7 @@ class ApplyRun {
             for (const auto& [node, progress] : progress_.nodes[step.stage]) nodes.push_back(node);
             observer_.OnStageStart(*stage, nodes);
           }
+          if (stage->require_no_stragglers && !SourceMayGo(*stage, step.start)) break;
           if (stage->pointer && !PointerBatchMayStart(*stage, step.start)) break;
           for (const std::string& node : step.start) Start(*stage, node);
           break;
@@ -380,6 +399,7 @@ class ApplyRun {
   Leases leases_;
   RolloutPolicy policy_;
   RolloutProgress progress_;
+  std::vector<std::string> asked_;  // in the order of the stages' hosts
   std::map<std::string, absl::Status> no_lease_;
   std::map<std::string, Conversation> running_;
   std::vector<std::unique_ptr<CallHandle>> ended_calls_;

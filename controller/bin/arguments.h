@@ -15,12 +15,15 @@ struct TrustListArguments {
 
 struct Arguments {
   // "lint", "plan", "apply", "rollback", "status", "history list", "history show", "inventory",
-  // "pki init", ..., "version", "schema", "explain"
+  // "stragglers list",
+  // "stragglers excuse", "pki init", ..., "version", "schema", "explain"
   std::string command;
 
   std::string playbook;
   std::vector<std::string> inventories, extra_vars, tags, skip_tags;
   std::string limit;
+  std::string start_at_task;
+  bool step = false;
   bool check = false, diff = false, list_hosts = false, list_tasks = false, list_tags = false,
        yes = false, detailed_exitcode = false;
   bool include_trust = false, no_headers = false, watch = false, graph = false, graph_vars = false;
@@ -31,6 +34,10 @@ struct Arguments {
   std::string host;    // inventory --host
   std::string run_id;  // history show, rollback --run
   std::string kind;    // explain
+
+  // stragglers
+  std::string exchange, device, reason;
+  bool settled = false;
 
   // pki
   std::string pki_domain, pki_kind, pki_name, pki_request, pki_out, pki_file, pki_ca;

@@ -215,7 +215,20 @@ std::optional<Prepared> Prepare(const Arguments& arguments, int& exit_code) {
   prepared.input.playbook = *std::move(compiled);
   SelectResources(Mask{arguments.limit, arguments.tags, arguments.skip_tags}, allowed,
                   prepared.input);
-  if (prepared.input.selected.empty()) {
+  if (!arguments.start_at_task.empty()) {
+    if (absl::Status status = StartAtTask(arguments.start_at_task, prepared.input); !status.ok()) {
+      exit_code = Fail(status);
+      return std::nullopt;
+    }
+  }
+  if (arguments.step) AskBeforeEveryStage(prepared.input);
+  const bool masked = !arguments.tags.empty() || !arguments.skip_tags.empty();
+  // With tags nobody knows whether a skipped task would have been selected.
+  if (masked) prepared.input.allowed.clear();
+  const bool skipped_only = std::any_of(
+      prepared.input.playbook.skipped.begin(), prepared.input.playbook.skipped.end(),
+      [&](const SkippedTask& task) { return prepared.input.allowed.contains(task.node); });
+  if (prepared.input.selected.empty() && !skipped_only) {
     std::cerr << "trustline: --limit and --tags leave nothing to do in " << arguments.playbook
               << "\n";
     exit_code = kExitNoInput;

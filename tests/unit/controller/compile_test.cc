@@ -338,6 +338,17 @@ TEST_F(CompileTest, SerialCutsBatches) {
   EXPECT_EQ(batches("\"{{ 5 }}\""), "5 5");
 }
 
+TEST_F(CompileTest, EveryStageOfAGuardedPlayIsGuarded) {
+  const CompiledPlaybook compiled = Must(
+      "- hosts: n1\n- hosts: n1\n  require_no_stragglers: true\n  waves: [{ name: a }, { name: b "
+      "}]\n",
+      "all:\n  hosts: { n1: {} }\n");
+  ASSERT_EQ(compiled.stages.size(), 3u);
+  EXPECT_FALSE(compiled.stages[0].require_no_stragglers);
+  EXPECT_TRUE(compiled.stages[1].require_no_stragglers);
+  EXPECT_TRUE(compiled.stages[2].require_no_stragglers);
+}
+
 TEST_F(CompileTest, ExtraVariablesWinOverEverything) {
   const std::string file = files_.Write("extra.json", "{\"c\": \"file\", \"n\": 7}");
   const CompiledPlaybook compiled =

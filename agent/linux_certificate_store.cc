@@ -3,48 +3,16 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/ascii.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
+#include "trust/certificate_directory.h"
 #include "trust/status_macros.h"
 
 namespace trustline::agent {
 namespace {
 
-constexpr absl::string_view kCertificateEnding = ".pem";
-constexpr absl::string_view kKeyEnding = ".key";
-constexpr size_t kFingerprintDigits = 16;
-constexpr size_t kMaxNameBytes = 64;
 // RFC 5280 allows 20 bytes; some issuers go beyond. More would not fit a file name.
 constexpr size_t kMaxSerialDigits = 128;
-
-absl::Status CheckStoreName(absl::string_view store) {
-  const bool plain = !store.empty() && store.size() <= kMaxNameBytes &&
-                     absl::ascii_isalnum(store[0]) &&
-                     std::all_of(store.begin(), store.end(), [](unsigned char c) {
-                       return absl::ascii_isalnum(c) || c == '_' || c == '.' || c == '-';
-                     });
-  if (plain) return absl::OkStatus();
-  return absl::InvalidArgumentError(
-      absl::StrCat("'", absl::CHexEscape(store), "' is not the name of a certificate store"));
-}
-
-std::string NameOf(const Certificate& certificate) {
-  return absl::StrCat(certificate.serial_hex(), "-",
-                      certificate.sha256_hex().substr(0, kFingerprintDigits));
-}
-
-// SERIALHEX-FINGERPRINT without ending.
-bool IsOwnName(absl::string_view stem) {
-  const std::pair<absl::string_view, absl::string_view> parts = absl::StrSplit(stem, '-');
-  const auto all_of = [](absl::string_view text, absl::string_view digits) {
-    return !text.empty() && text.find_first_not_of(digits) == absl::string_view::npos;
-  };
-  return all_of(parts.first, "0123456789ABCDEF") && parts.second.size() == kFingerprintDigits &&
-         all_of(parts.second, "0123456789abcdef");
-}
 
 std::string KeyPath(absl::string_view certificate_path) {
   return absl::StrCat(absl::StripSuffix(certificate_path, kCertificateEnding), kKeyEnding);
@@ -128,7 +96,7 @@ absl::StatusOr<StoreContents> LinuxCertificateStore::List(const std::string& sto
   for (const std::string& name : *names) {
     absl::string_view stem = name;
     const std::string path = absl::StrCat(directory, "/", name);
-    if (absl::ConsumeSuffix(&stem, kKeyEnding) && IsOwnName(stem)) {
+    if (absl::ConsumeSuffix(&stem, kKeyEnding) && IsCertificateFileStem(stem)) {
       const std::string sibling = absl::StrCat(stem, kCertificateEnding);
       if (!std::binary_search(names->begin(), names->end(), sibling)) {
         unreadable(path, "a private key without its certificate");
@@ -136,7 +104,7 @@ absl::StatusOr<StoreContents> LinuxCertificateStore::List(const std::string& sto
       continue;
     }
     if (!absl::ConsumeSuffix(&stem, kCertificateEnding)) continue;
-    const bool own = IsOwnName(stem);
+    const bool own = IsCertificateFileStem(stem);
     // Somebody else's file, under a name of its own, says nothing about what we installed; but one
     // that nobody can read deserves a word. A merged file may lie among them.
     if (!own) {
@@ -157,14 +125,9 @@ absl::StatusOr<StoreContents> LinuxCertificateStore::List(const std::string& sto
       unreadable(path, image.status().message());
       continue;
     }
-    const absl::StatusOr<Certificate> certificate = Certificate::FromPem(image->bytes);
+    const absl::StatusOr<Certificate> certificate = ReadStoredCertificate(stem, image->bytes);
     if (!certificate.ok()) {
-      unreadable(path, absl::StrCat("is no certificate: ", certificate.status().message()));
-      continue;
-    }
-    if (stem != NameOf(*certificate)) {
-      unreadable(path, absl::StrCat("holds another certificate than its name says: ",
-                                    DescribeCertificate(*certificate)));
+      unreadable(path, certificate.status().message());
       continue;
     }
     StoredEntry entry{*certificate, path};
@@ -204,7 +167,7 @@ absl::StatusOr<std::string> LinuxCertificateStore::PathOf(const std::string& sto
     return absl::InvalidArgumentError(
         absl::StrCat("the serial of ", certificate.subject(), " is too long to be stored"));
   }
-  return absl::StrCat(layout_->certificate_root, "/", store, "/", NameOf(certificate),
+  return absl::StrCat(layout_->certificate_root, "/", store, "/", CertificateFileStem(certificate),
                       kCertificateEnding);
 }
 

@@ -1,9 +1,8 @@
-// Certificates in plain files: <root>/<store>/<SERIALHEX>-<first 16 digits of the SHA-256>.pem, one
-// PEM block each, re-encoded from DER. An own certificate's key lies beside it under the same name
-// with the ending `.key`, mode 0600, so a certificate and a key that do not belong together never
-// share a name. Two certificates of one name are two files. Other files in the directories are left
-// alone. Where agent.yaml names a merged file for a store, it repeats all its certificates,
-// ascending by fingerprint.
+// Certificates in plain files, named as trust/certificate_directory.h says: one PEM block each,
+// re-encoded from DER. An own certificate's key lies beside it, mode 0600, so a certificate and a
+// key that do not belong together never share a name. Two certificates of one name are two files.
+// Other files in the directories are left alone. Where agent.yaml names a merged file for a store,
+// it repeats all its certificates, ascending by fingerprint.
 #pragma once
 
 #include <optional>

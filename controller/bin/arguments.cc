@@ -402,6 +402,7 @@ bool ParseArguments(int argc, const char* const* argv, Arguments& a, int& exit_c
   AddSignedFile(app, a);
   AddTrustList(app, a);
   AddStragglers(app, a);
+  AddPhone(app, a);
 
   CLI::App* version = app.add_subcommand("version", "Print the version");
   version->footer("Example:\n  trustline version");

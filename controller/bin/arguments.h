@@ -1,8 +1,11 @@
-// The command line as a plain value. The one file that knows CLI11 is arguments.cc.
+// The command line as a plain value. arguments.cc and phone_arguments.cc are the files that know
+// CLI11.
 #pragma once
 
 #include <string>
 #include <vector>
+
+#include "controller/bin/phone_arguments.h"
 
 namespace trustline::controller {
 
@@ -50,6 +53,7 @@ struct Arguments {
   bool signed_notice = false, signed_replace = false;
 
   TrustListArguments trust_list;
+  PhoneArguments phone;
 };
 
 // Parses; on --help or a usage error prints what there is to say and sets `exit_code` (0 or 64),

@@ -62,6 +62,10 @@ int main(int argc, char** argv) {
       {"signed-file verify", SignedFileCommand},
       {"signed-file sign", SignedFileCommand},
       {"signed-file strip", SignedFileCommand},
+      {"phone boot", PhoneCommand},
+      {"phone migrate", PhoneCommand},
+      {"phone fleet", PhoneCommand},
+      {"phone evidence", PhoneCommand},
       {"trust-list show", TrustListCommand},
       {"trust-list verify", TrustListCommand},
       {"trust-list build", TrustListCommand}};

@@ -41,7 +41,7 @@ struct Straggler {
 };
 
 // What a verification found of one device.
-struct Arrival {
+struct ArrivalFinding {
   std::string device;
   bool arrived = false;
   std::string reason;  // of one that did not: "still has the ITL of src-pub", "does not answer"
@@ -76,7 +76,7 @@ class HistoryStore {
   // the new reason; who arrived leaves it. An excuse holds until the device has arrived once.
   // InvalidArgument: no exchange or playbook, an empty device name.
   absl::Status RecordArrivals(const std::string& exchange, const std::string& playbook,
-                              const std::vector<Arrival>& arrivals, absl::Time now);
+                              const std::vector<ArrivalFinding>& arrivals, absl::Time now);
   // When the fleet was last verified for a playbook; InfinitePast: never.
   absl::StatusOr<absl::Time> LastVerification(const std::string& playbook);
   // Missing ones, and with `settled` the others too; by exchange, playbook, device. Empty filters

@@ -14,17 +14,18 @@ constexpr auto kExcused = static_cast<int64_t>(Straggler::State::kExcused);
 }  // namespace
 
 absl::Status HistoryStore::RecordArrivals(const std::string& exchange, const std::string& playbook,
-                                          const std::vector<Arrival>& arrivals, absl::Time now) {
+                                          const std::vector<ArrivalFinding>& arrivals,
+                                          absl::Time now) {
   if (exchange.empty() || playbook.empty()) {
     return absl::InvalidArgumentError(
         "stragglers are kept by exchange and playbook; both are needed");
   }
-  for (const Arrival& arrival : arrivals) {
+  for (const ArrivalFinding& arrival : arrivals) {
     if (arrival.device.empty()) return absl::InvalidArgumentError("a device without a name");
   }
   return impl_->InTransaction([&]() -> absl::Status {
     int64_t missing = 0;
-    for (const Arrival& arrival : arrivals) missing += arrival.arrived ? 0 : 1;
+    for (const ArrivalFinding& arrival : arrivals) missing += arrival.arrived ? 0 : 1;
     Statement verification(impl_->db(), "INSERT INTO verifications VALUES(?,?,?,?,?)");
     TL_RETURN_IF_ERROR(verification.Bind(exchange)
                            .Bind(playbook)
@@ -32,7 +33,7 @@ absl::Status HistoryStore::RecordArrivals(const std::string& exchange, const std
                            .Bind(static_cast<int64_t>(arrivals.size()))
                            .Bind(missing)
                            .Run());
-    for (const Arrival& arrival : arrivals) {
+    for (const ArrivalFinding& arrival : arrivals) {
       if (arrival.arrived) {
         Statement update(impl_->db(),
                          "UPDATE stragglers SET state=?1, checked_ms=?2, "

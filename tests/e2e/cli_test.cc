@@ -68,6 +68,10 @@ TEST_F(CliTest, EveryHelpHasAnExample) {
                                                           {"signed-file", "verify"},
                                                           {"signed-file", "sign"},
                                                           {"signed-file", "strip"},
+                                                          {"stragglers"},
+                                                          {"stragglers", "list"},
+                                                          {"stragglers", "excuse"},
+                                                          {"phone"},
                                                           {"version"},
                                                           {"schema"},
                                                           {"explain"}};

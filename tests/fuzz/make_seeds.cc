@@ -201,6 +201,35 @@ void Dhcp() {
   Seed("dhcp_reply", "overload", overloaded);
 }
 
+void Phones() {
+  const auto row = [](const std::string& label, const std::string& value) {
+    return absl::StrCat("<TR><TD><B> ", label, "</B></TD><td width=20></TD><TD><B>", value,
+                        "</B></TD></TR>\n");
+  };
+  const std::string begin = absl::StrCat(
+      "<HTML><BODY><TABLE><TR><td><B>Network setup</B><p>Cisco IP Phone CP-8861 ( SEP001B54AABB01 "
+      ")</td></TR><TR><td><TABLE>",
+      row("MAC address", "001B54AABB01"), row("Host name", "SEP001B54AABB01"), row("DHCP", "Yes"),
+      row("IP address", "10.30.0.77"), row("Subnet mask", "255.255.255.0"),
+      row("Alternate TFTP", "No"), row("TFTP server 1", "10.10.0.11"),
+      row("CUCM server1", "src&#x2D;pub.example.net  Active"));
+  const std::string end = absl::StrCat(row("TVS", "src&#x2D;pub.example.net"),
+                                       "</TABLE></TD></TR></TABLE></BODY></HTML>");
+  Seed("phone_page", "lists",
+       absl::StrCat(
+           begin, row("CTL file", "Not installed"), row("ITL file", "Installed"),
+           row("ITL signature", "20 8C 50 B7 55 98 B7 2F 91 7A 39 48 1D AB 40 40 CF B0 43 11 "),
+           end));
+  Seed("phone_page", "old", absl::StrCat(begin, end));
+  Seed("evidence_csv", "minimal", "device\nSEP001B54AABB01\n# a remark\n\nSEP001B54AABB02\n");
+  Seed(
+      "evidence_csv", "full",
+      "device,mac,address,subnet,model,itl,ctl,tvs,tftp,alternate_tftp,abilities,excluded,read_at\n"
+      "SEP001B54AABB01,00:1b:54:aa:bb:01,10.30.0.77,10.30.0.0/24,CP-8861,"
+      "208c50b75598b72f917a39481dab4040cfb04311,none,src-pub src-sub1:2446,10.10.0.11,no,"
+      "no-sha512,\"in a box, \"\"lost\"\"\",2026-11-22T10:00:00Z\r\n");
+}
+
 }  // namespace
 }  // namespace trustline
 
@@ -220,5 +249,6 @@ int main(int argc, char** argv) {
   Bundles(keys);
   Manifests(keys);
   Dhcp();
+  Phones();
   return 0;
 }

@@ -402,11 +402,11 @@ TEST_F(CompileTest, AThirdTftpServerIsAWarning) {
   tasks:
     - tftp_pointer: { scope: { global: true }, tftp_servers: [10.20.0.11, 10.20.0.12, 10.99.0.1], probe_from: probe-floor3 }
 )");
-  EXPECT_THAT(Said(), HasSubstr("migrate.yml:3:7: warning: tftp_servers has 3 addresses; phones "
+  EXPECT_THAT(Said(), HasSubstr("migrate.yml:3:62: warning: tftp_servers has 3 addresses; phones "
                                 "use the first two and ignore the others\n"));
   EXPECT_THAT(
       Said(),
-      HasSubstr("migrate.yml:3:7: warning: 10.99.0.1 belongs to no node of the inventory\n"));
+      HasSubstr("migrate.yml:3:62: warning: 10.99.0.1 belongs to no node of the inventory\n"));
 }
 
 TEST_F(CompileTest, MatchingNoHostIsItsOwnResult) {

@@ -47,7 +47,8 @@ class StragglersTest : public ::testing::Test {
     store_ = *std::move(store);
   }
 
-  void Verify(const std::vector<Arrival>& arrivals, absl::Duration later = absl::ZeroDuration()) {
+  void Verify(const std::vector<ArrivalFinding>& arrivals,
+              absl::Duration later = absl::ZeroDuration()) {
     const absl::Status status =
         store_->RecordArrivals(kExchange, kPlaybook, arrivals, now_ + later);
     EXPECT_TRUE(status.ok()) << status;
@@ -254,7 +255,7 @@ TEST_F(StragglersTest, TrustStaysWhileAPhoneOfTheRunsPlaybookIsMissing) {
 }
 
 TEST_F(StragglersTest, ManyAreCountedAndAFewNamed) {
-  std::vector<Arrival> arrivals;
+  std::vector<ArrivalFinding> arrivals;
   for (int i = 10; i < 30; ++i) arrivals.push_back({"SEP" + std::to_string(i), false, ""});
   Verify(arrivals);
   EXPECT_EQ(*WhySourceMustStay(*store_, kPlaybook),

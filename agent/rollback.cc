@@ -166,7 +166,7 @@ void ProveUndone(const std::vector<v1::DoneEffect>& effects, const KindRegistry&
       for (std::string& warning : warnings) outcome.add_warnings(std::move(warning));
       if (proven.ok()) continue;
       outcome.set_outcome(v1::OUTCOME_FAILED);
-      outcome.set_summary("put back, but not proven");
+      outcome.clear_summary();
       outcome.add_reasons(absl::StrCat("put back, but not proven: ", proven.message()));
     }
   }

@@ -212,9 +212,10 @@ int RollbackCommand(const Arguments& arguments) {
   absl::StatusOr<Operator> who = LoadOperator(arguments.pki_directory, arguments.operator_name);
   if (!who.ok()) return Fail(who.status());
   int code = kExitOk;
-  std::optional<std::map<std::string, NodeAddress>> nodes = NodesOf(arguments, code);
+  std::map<std::string, NodeAddress> all;
+  std::optional<std::map<std::string, NodeAddress>> nodes = NodesOf(arguments, code, &all);
   if (!nodes) return code;
-  absl::StatusOr<std::unique_ptr<Fleet>> fleet = MakeGrpcFleet(who->files, *nodes);
+  absl::StatusOr<std::unique_ptr<Fleet>> fleet = MakeGrpcFleet(who->files, all);
   if (!fleet.ok()) return Fail(fleet.status());
   absl::StatusOr<std::unique_ptr<HistoryStore>> history =
       HistoryStore::Open(arguments.history_file);

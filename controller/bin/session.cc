@@ -280,7 +280,8 @@ std::optional<Prepared> Prepare(const Arguments& arguments, int& exit_code) {
 }
 
 std::optional<std::map<std::string, NodeAddress>> NodesOf(const Arguments& arguments,
-                                                          int& exit_code) {
+                                                          int& exit_code,
+                                                          std::map<std::string, NodeAddress>* all) {
   yaml::Diagnostics diagnostics;
   bool input_missing = false;
   yaml::Value::Map extra = ReadExtraVariables(arguments.extra_vars, diagnostics, input_missing);
@@ -296,6 +297,7 @@ std::optional<std::map<std::string, NodeAddress>> NodesOf(const Arguments& argum
     exit_code = input_missing ? kExitNoInput : kExitBadPlaybook;
     return std::nullopt;
   }
+  if (all != nullptr) *all = nodes;
   if (arguments.limit.empty()) return nodes;
   yaml::Diagnostics of_limit;
   std::optional<std::vector<std::string>> allowed =

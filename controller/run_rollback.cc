@@ -106,6 +106,15 @@ RunRecord RunRollback(Fleet& fleet, const RollbackInput& input, const RunOptions
     }
   }
   observer.OnStageEnd(stage, record.rows);
+  const bool unknown =
+      !input.of_run.empty() && !record.rows.empty() &&
+      std::all_of(record.rows.begin(), record.rows.end(), [](const auto& row) {
+        return row.outcome.kind() == "rollback" && row.outcome.outcome() == v1::OUTCOME_UNCHANGED;
+      });
+  if (unknown) {
+    observer.OnNotice(absl::StrCat("run ", input.of_run,
+                                   " changed nothing on these nodes, or is put back already"));
+  }
   for (const std::string& line : leases.ReleaseAll()) observer.OnNotice(line);
   record.finished = options.now();
   return record;

@@ -28,8 +28,10 @@ absl::StatusOr<std::string> WhySourceMustStay(HistoryStore& history, const std::
   if (!missing.empty()) return NameThem(missing);
   TL_ASSIGN_OR_RETURN(const absl::Time verified, history.LastVerification(playbook));
   if (verified != absl::InfinitePast()) return "";
-  return absl::StrCat("nobody has verified yet which phones arrived for playbook ", playbook,
-                      "; run `trustline phone fleet --verify`");
+  return absl::StrCat(
+      "nobody has verified yet which phones arrived; run `trustline phone fleet "
+      "PHONES.csv --tftp ADDRESS --verify --exchange EXCHANGE --playbook ",
+      playbook, "`");
 }
 
 absl::StatusOr<std::string> WhyTrustMustStay(HistoryStore& history, const std::string& of_run) {

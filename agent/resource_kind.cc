@@ -20,6 +20,11 @@ absl::StatusOr<Permission> ResourceKind::PermitUndo(const PlanContext&, const Fi
 
 absl::Status ResourceKind::Undo(const std::string&, const Host&) const { return absl::OkStatus(); }
 
+absl::Status ResourceKind::ProveUndone(const std::string&, const std::string&, const HostView&,
+                                       Prover&, std::vector<std::string>&) const {
+  return absl::OkStatus();
+}
+
 std::string ResourceKind::Describe(const v1::Change& change, const google::protobuf::Message&,
                                    const google::protobuf::Message&) const {
   if (!change.text().empty()) return change.text();

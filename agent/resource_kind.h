@@ -159,6 +159,13 @@ class ResourceKind {
   // say now (reload, restart). Must be safe when the effect never happened and when it is repeated.
   // Not called for an empty argument. Default: OK.
   virtual absl::Status Undo(const std::string& undo_argument, const Host& host) const;
+  // Proof beyond looking at the host that what an effect changed is as before, after a rollback
+  // has committed: an error is reported and restores nothing. `node` is this node's name; what
+  // could not be proven and why goes into `warnings`. Not called for an empty argument. Default:
+  // nothing to prove.
+  virtual absl::Status ProveUndone(const std::string& undo_argument, const std::string& node,
+                                   const HostView& host, Prover& prover,
+                                   std::vector<std::string>& warnings) const;
   // One line for an operator about a difference: "Phone-SAST-trust  CN=dst-pub;OU=...  serial
   // 5A0F91...  CallManager of dst-pub, expires 2031-04-02". Default: the change's own text, as the
   // difference of states gives it; without one its identity and fields.

@@ -171,6 +171,27 @@ absl::StatusOr<Undoing> Collect(const Generations& store, bool include_trust,
   return undoing;
 }
 
+// After the commit, so that a failed proof never brings the undone state back: what was put back is
+// asked for where its kind can ask.
+void ProveUndone(const std::vector<v1::DoneEffect>& effects, const KindRegistry& kinds,
+                 const std::string& node, const HostView& host, Prover& prover,
+                 v1::StageReport& report) {
+  for (const v1::DoneEffect& effect : effects) {
+    std::vector<std::string> warnings;
+    const absl::Status proven =
+        FindResourceKind(kinds, effect.kind())
+            ->ProveUndone(effect.undo_argument(), node, host, prover, warnings);
+    for (v1::ResourceOutcome& outcome : *report.mutable_resources()) {
+      if (outcome.id() != effect.resource()) continue;
+      for (std::string& warning : warnings) outcome.add_warnings(std::move(warning));
+      if (proven.ok()) continue;
+      outcome.set_outcome(v1::OUTCOME_FAILED);
+      outcome.clear_summary();
+      outcome.add_reasons(absl::StrCat("put back, but not proven: ", proven.message()));
+    }
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<v1::StageReport> Converger::Impl::Rollback(const v1::RollbackStart& request,
@@ -373,6 +394,7 @@ absl::StatusOr<v1::StageReport> Converger::Impl::Rollback(const v1::RollbackStar
     for (const std::string& warning : result.warnings) outcome.add_warnings(warning);
   }
   report.set_generation(result.generation);
+  if (done) ProveUndone(undoing.effects, kinds_, report.node(), host_.view(), prover, report);
   if (done && !documents[newest.playbook()].layers().empty()) {
     const v1::StoredDocument& restored = documents[newest.playbook()];
     report.set_through_stage(restored.layers(0).through_stage());

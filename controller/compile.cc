@@ -247,6 +247,7 @@ class Compiler {
     plan.gate_for = stage.gate_for;
     for (const Task& task : stage.play->tasks)
       plan.pointer = plan.pointer || task.kind->rule.pointer();
+    plan.require_no_stragglers = stage.play->require_no_stragglers;
     plan.pause_before = pauses.first;
     plan.pause_after = pauses.second;
     return plan;

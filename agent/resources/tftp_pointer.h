@@ -38,6 +38,11 @@ class TftpPointerKind final : public ResourceKind {
   // The restored file is loaded again, also where the server runs but answers nobody because of the
   // file before.
   absl::Status Undo(const std::string& undo_argument, const Host& host) const override;
+  // The node that was asked when the value was set is asked again; the bytes are those the restored
+  // file gives clients of the scope. Errors as Prove.
+  absl::Status ProveUndone(const std::string& undo_argument, const std::string& node,
+                           const HostView& host, Prover& prover,
+                           std::vector<std::string>& warnings) const override;
   std::string Describe(const v1::Change& change, const google::protobuf::Message& desired,
                        const google::protobuf::Message& present) const override;
 };

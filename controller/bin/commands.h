@@ -17,6 +17,9 @@ int InventoryCommand(const Arguments& arguments);
 int PkiCommand(const Arguments& arguments);
 int SignedFileCommand(const Arguments& arguments);
 int TrustListCommand(const Arguments& arguments);
+int StragglersListCommand(const Arguments& arguments);
+int StragglersExcuseCommand(const Arguments& arguments);
+int PhoneCommand(const Arguments& arguments);
 int ExplainCommand(const Arguments& arguments);
 
 }  // namespace trustline::controller

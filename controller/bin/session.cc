@@ -226,7 +226,20 @@ std::optional<Prepared> Prepare(const Arguments& arguments, int& exit_code) {
       return std::nullopt;
     }
   }
-  if (prepared.input.selected.empty()) {
+  if (!arguments.start_at_task.empty()) {
+    if (absl::Status status = StartAtTask(arguments.start_at_task, prepared.input); !status.ok()) {
+      exit_code = Fail(status);
+      return std::nullopt;
+    }
+  }
+  if (arguments.step) AskBeforeEveryStage(prepared.input);
+  const bool masked = !arguments.tags.empty() || !arguments.skip_tags.empty();
+  // With tags nobody knows whether a skipped task would have been selected.
+  if (masked) prepared.input.allowed.clear();
+  const bool skipped_only = std::any_of(
+      prepared.input.playbook.skipped.begin(), prepared.input.playbook.skipped.end(),
+      [&](const SkippedTask& task) { return prepared.input.allowed.contains(task.node); });
+  if (prepared.input.selected.empty() && !skipped_only) {
     std::cerr << "trustline: --limit and --tags leave nothing to do in " << arguments.playbook
               << "\n";
     exit_code = kExitNoInput;
@@ -278,7 +291,8 @@ std::optional<Prepared> Prepare(const Arguments& arguments, int& exit_code) {
 }
 
 std::optional<std::map<std::string, NodeAddress>> NodesOf(const Arguments& arguments,
-                                                          int& exit_code) {
+                                                          int& exit_code,
+                                                          std::map<std::string, NodeAddress>* all) {
   yaml::Diagnostics diagnostics;
   bool input_missing = false;
   yaml::Value::Map extra = ReadExtraVariables(arguments.extra_vars, diagnostics, input_missing);
@@ -294,6 +308,7 @@ std::optional<std::map<std::string, NodeAddress>> NodesOf(const Arguments& argum
     exit_code = input_missing ? kExitNoInput : kExitBadPlaybook;
     return std::nullopt;
   }
+  if (all != nullptr) *all = nodes;
   if (arguments.limit.empty()) return nodes;
   yaml::Diagnostics of_limit;
   std::optional<std::vector<std::string>> allowed =

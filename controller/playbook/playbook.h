@@ -42,6 +42,7 @@ struct Play {
   std::optional<yaml::Value> serial, max_fail_percentage, waves;
   std::optional<yaml::Value> gate;
   yaml::Span gate_span;  // of the key
+  bool require_no_stragglers = false;
   std::vector<Word> tags;
   std::vector<Task> tasks;                               // without pauses
   std::vector<Task> handlers;                            // kind `service` each, with a name

@@ -20,9 +20,9 @@ using yaml::Type;
 using yaml::Value;
 
 const std::vector<std::string>& PlayKeys() {
-  static const auto* const kKeys =
-      new std::vector<std::string>{"name", "hosts", "vars",     "serial", "max_fail_percentage",
-                                   "tags", "tasks", "handlers", "waves",  "gate"};
+  static const auto* const kKeys = new std::vector<std::string>{
+      "name",  "hosts",    "vars",  "serial", "max_fail_percentage",  "tags",
+      "tasks", "handlers", "waves", "gate",   "require_no_stragglers"};
   return *kKeys;
 }
 
@@ -118,6 +118,8 @@ class Reader {
       } else if (key == "gate") {
         play.gate = Checked(given);
         play.gate_span = member.key_span;
+      } else if (key == "require_no_stragglers") {
+        play.require_no_stragglers = ReadFlag(member);
       } else if (key != "tasks" && key != "handlers") {
         UnknownKey(member, "a play", PlayKeys());
       }
@@ -149,6 +151,15 @@ class Reader {
         absl::StrCat(
             "\"", member.key, "\" must be a string, got ",
             member.value.is_string() ? "an empty one" : yaml::TypeName(member.value.type())));
+    return false;
+  }
+
+  // True or false as such: what guards a play must not depend on a variable.
+  bool ReadFlag(const Value::Member& member) {
+    if (member.value.type() == Type::kBool) return member.value.bool_value();
+    diagnostics_.Error(member.value.span(),
+                       absl::StrCat("\"", member.key, "\" must be true or false, got ",
+                                    yaml::TypeName(member.value.type())));
     return false;
   }
 

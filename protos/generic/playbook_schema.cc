@@ -261,6 +261,11 @@ Json Play() {
       {"handlers", list_of("handler", "services to restart or reload when a task notifies them")},
       {"waves", std::move(waves)},
       {"gate", Gate()},
+      {"require_no_stragglers",
+       {{"description",
+         "for plays that take the source away: wait until every phone has arrived or is excused"},
+        {"type", "boolean"},
+        {"default", false}}},
   };
   return {{"type", "object"},
           {"properties", properties},

@@ -45,6 +45,7 @@ v1::ResourceOutcome OutcomeOf(const v1::ResourcePlan& plan) {
   outcome.set_summary(plan.summary());
   *outcome.mutable_reasons() = plan.reasons();
   *outcome.mutable_warnings() = plan.warnings();
+  if (plan.has_gate()) *outcome.mutable_gate() = plan.gate();
   if (plan.outcome() == v1::OUTCOME_CHANGED || plan.outcome() == v1::OUTCOME_WOULD_CHANGE) {
     *outcome.mutable_changes() = plan.changes();
   }
@@ -63,6 +64,17 @@ void Progress(const EventSink& events, const std::string& line) {
   v1::ApplyEvent event;
   event.set_progress(line);
   events(event);
+}
+
+std::vector<std::string> OverrideWarnings(const Permission& permission, const std::string& reason,
+                                          const std::string& who) {
+  std::vector<std::string> warnings{
+      absl::StrCat("moved without an accepting verdict: the gate was overridden",
+                   who.empty() ? "" : absl::StrCat(" by ", who), ": ", reason)};
+  for (const std::string& refusal : permission.refusals) {
+    warnings.push_back(absl::StrCat("overridden: ", refusal));
+  }
+  return warnings;
 }
 
 v1::Outcome FailedOutcome(const TransactionResult& result, const std::string& id,
@@ -258,6 +270,33 @@ void Converger::Impl::ProveUnchanged(StagePass& pass, Prover& prover) {
   }
 }
 
+void Converger::Impl::AskPermission(StagePass& pass, const StageRequest& request, Prover& prover) {
+  for (StageItem& item : pass.items()) {
+    if (!item.selected || ReportOnly(item) || item.plan.outcome() != v1::OUTCOME_WOULD_CHANGE ||
+        !pass.BlockedBy(item).empty()) {
+      continue;
+    }
+    v1::ResourcePlan& plan = item.plan;
+    const absl::StatusOr<Permission> permission = pass.Permit(item, prover);
+    if (!permission.ok()) {
+      plan.set_outcome(v1::OUTCOME_FAILED);
+      plan.add_reasons(std::string(permission.status().message()));
+      continue;
+    }
+    for (const std::string& warning : permission->warnings) plan.add_warnings(warning);
+    if (permission->refusals.empty()) continue;
+    if (request.override_gate.empty()) {
+      plan.set_outcome(v1::OUTCOME_REFUSED);
+      for (const std::string& refusal : permission->refusals) plan.add_reasons(refusal);
+      continue;
+    }
+    for (const std::string& warning :
+         OverrideWarnings(*permission, request.override_gate, request.caller)) {
+      plan.add_warnings(warning);
+    }
+  }
+}
+
 std::vector<StageItem*> Converger::Impl::StageItems(StagePass& pass, StagedChanges& changes) {
   std::vector<StageItem*> staged;
   for (StageItem& item : pass.items()) {
@@ -298,7 +337,12 @@ absl::StatusOr<v1::StoredDocument> Converger::Impl::Settle(
   for (const StageItem& item : pass.items()) {
     if (!item.selected) continue;
     const bool converges = Settled(item) || will_settle.count(&item) != 0;
-    if (converges && !ReportOnly(item)) progress.settled.push_back(item.resource->id());
+    // A gate is in force once it has judged, whatever it said: DHCP agents ask it before they act.
+    const bool judged = item.descriptor != nullptr && item.descriptor->rule.judges() &&
+                        item.plan.outcome() == v1::OUTCOME_REFUSED;
+    if ((converges || judged) && !ReportOnly(item)) {
+      progress.settled.push_back(item.resource->id());
+    }
     const bool reported = ReportOnly(item) && item.plan.outcome() == v1::OUTCOME_WOULD_CHANGE;
     if (!converges && !reported) progress.passed = false;
   }
@@ -325,6 +369,7 @@ absl::StatusOr<v1::StageReport> Converger::Impl::ApplyStage(
         "what is to be done has changed since the plan was made; plan again");
   }
   ProveUnchanged(*pass, prover);
+  AskPermission(*pass, request, prover);
   StagedChanges changes(host_.files);
   std::vector<StageItem*> staged = StageItems(*pass, changes);
   if (cancelled && cancelled()) {
@@ -356,6 +401,7 @@ absl::StatusOr<v1::StageReport> Converger::Impl::ApplyStage(
     generation.set_playbook(playbook);
     generation.set_stage(request.stage);
     generation.set_created_unix(absl::ToUnixSeconds(host_.clock.Now()));
+    generation.set_gate_override(request.override_gate);
     *generation.mutable_before_run() = BeforeRun(stored, request.run_id);
     for (const StageItem* item : staged) {
       v1::GenerationResource* resource = generation.add_resources();
@@ -363,6 +409,10 @@ absl::StatusOr<v1::StageReport> Converger::Impl::ApplyStage(
       resource->set_kind(item->descriptor->name);
       resource->set_task(item->resource->task());
       resource->set_keeps_trust(KeepsTrust(received.state, *item->resource));
+      if (item->descriptor->rule.pointer()) {
+        *resource->mutable_pointer() = *item->resource;
+        resource->set_document_sha256(received.digest);
+      }
       *resource->mutable_changes() = item->plan.changes();
     }
     TransactionHooks hooks;
@@ -449,9 +499,9 @@ absl::StatusOr<v1::StageReport> Converger::ApplyStage(const StageRequest& reques
   return impl_->ApplyStage(request, prover, events, cancelled);
 }
 
-absl::StatusOr<v1::StageReport> Converger::Rollback(const v1::RollbackStart& request, Prover&,
-                                                    const EventSink& events) {
-  return impl_->Rollback(request, events);
+absl::StatusOr<v1::StageReport> Converger::Rollback(const v1::RollbackStart& request,
+                                                    Prover& prover, const EventSink& events) {
+  return impl_->Rollback(request, prover, events);
 }
 
 absl::Status Converger::FillStatus(v1::StatusResponse& status) { return impl_->FillStatus(status); }

@@ -26,6 +26,9 @@ struct StageRequest {
   // URI of the identity that sent this; the document must be signed by it. Empty: nobody did, no
   // check.
   std::string caller;
+  // Apply only, from an admin (the caller has checked): what stands between a pointer and its move
+  // for want of a verdict becomes a warning, and this is recorded with the generation.
+  std::string override_gate;
 };
 
 // Where outcomes go while they become known.

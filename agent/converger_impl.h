@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -40,7 +41,7 @@ class Converger::Impl {
   absl::StatusOr<v1::StageReport> ApplyStage(const StageRequest& request, Prover& prover,
                                              const EventSink& events,
                                              const std::function<bool()>& cancelled);
-  absl::StatusOr<v1::StageReport> Rollback(const v1::RollbackStart& request,
+  absl::StatusOr<v1::StageReport> Rollback(const v1::RollbackStart& request, Prover& prover,
                                            const EventSink& events);
   absl::Status FillStatus(v1::StatusResponse& status);
 
@@ -62,6 +63,14 @@ class Converger::Impl {
                 const StagePass& pass);
 
   void ProveUnchanged(StagePass& pass, Prover& prover);
+  // Whether the kinds permit that what the generations did is taken back; refuses their rows in
+  // `report` otherwise, and blocks the rest.
+  bool WayBackPermitted(const v1::RollbackStart& request,
+                        const std::vector<v1::Generation>& generations,
+                        const std::set<std::string>& undone, const FileView& restored,
+                        Prover& prover, v1::StageReport& report);
+  // Refuses what may not be changed now; with an override that becomes a warning.
+  void AskPermission(StagePass& pass, const StageRequest& request, Prover& prover);
   // Fills `changes`; returns the items in it. What cannot be staged fails, what needs it is
   // blocked.
   std::vector<StageItem*> StageItems(StagePass& pass, StagedChanges& changes);
@@ -95,6 +104,9 @@ class Converger::Impl {
 v1::ResourceOutcome OutcomeOf(const v1::ResourcePlan& plan);
 void Emit(const EventSink& events, const v1::ResourceOutcome& outcome);
 void Progress(const EventSink& events, const std::string& line);
+// What an override makes of a refusal: who overrode it and why, then what was overridden.
+std::vector<std::string> OverrideWarnings(const Permission& permission, const std::string& reason,
+                                          const std::string& who);
 // Every outcome that a failed transaction gives one of its resources.
 v1::Outcome FailedOutcome(const TransactionResult& result, const std::string& id,
                           std::string& reason);

@@ -111,6 +111,7 @@ struct Layout {
   std::map<std::string, std::string>
       merged_files;  // store -> PEM file that holds all its certificates
   uint32_t certificate_uid = 0, certificate_gid = 0;  // owner of what is written there
+  bool gated_pointers_only = false;                   // policy: no pointer moves without a gate
 };
 
 // Views and effects, not owned; they outlive every kind call.

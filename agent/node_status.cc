@@ -71,7 +71,7 @@ void Converger::Impl::LookInForce(const std::string& playbook, LayerInForce& lay
       }
       continue;
     }
-    (*pass)->Look(nullptr);
+    (*pass)->Look(nullptr, /*judging=*/false);
     // What could not be looked at, and what needs that, stays as last seen.
     std::set<std::string> unseen;
     for (const StageItem& item : (*pass)->items()) {
@@ -91,6 +91,8 @@ void Converger::Impl::LookInForce(const std::string& playbook, LayerInForce& lay
           blind |= unseen.count(needed) != 0;
         }
       }
+      // What a gate said is about a moment: it is not asked again just to know.
+      if (item.descriptor != nullptr && item.descriptor->rule.judges()) continue;
       if (blind) {
         unseen.insert(id);
         continue;

@@ -16,6 +16,7 @@ std::vector<std::string> WritableRoots(const v1::AgentConfig& config) {
 Layout LayoutOf(const v1::AgentConfig& config) {
   Layout layout;
   layout.state_directory = config.state_directory();
+  layout.gated_pointers_only = config.gated_pointers_only();
   if (!config.has_certificates()) return layout;
   const v1::CertificateRoots& certificates = config.certificates();
   layout.certificate_root = certificates.root();

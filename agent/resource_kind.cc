@@ -7,7 +7,23 @@ absl::Status ResourceKind::Prove(const PlanContext&, const google::protobuf::Mes
   return absl::OkStatus();
 }
 
+absl::StatusOr<Permission> ResourceKind::Permit(const PlanContext&,
+                                                const google::protobuf::Message&,
+                                                const google::protobuf::Message&, Prover&) const {
+  return Permission();
+}
+
+absl::StatusOr<Permission> ResourceKind::PermitUndo(const PlanContext&, const FileView&,
+                                                    Prover&) const {
+  return Permission();
+}
+
 absl::Status ResourceKind::Undo(const std::string&, const Host&) const { return absl::OkStatus(); }
+
+absl::Status ResourceKind::ProveUndone(const std::string&, const std::string&, const HostView&,
+                                       Prover&, std::vector<std::string>&) const {
+  return absl::OkStatus();
+}
 
 std::string ResourceKind::Describe(const v1::Change& change, const google::protobuf::Message&,
                                    const google::protobuf::Message&) const {

@@ -4,11 +4,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "agent/gate/phone_networks.h"
 #include "agent/host.h"
 #include "google/protobuf/message.h"
 #include "protos/trustline/v1/agent.pb.h"
@@ -41,13 +43,18 @@ class Hubs : public HubReaders {
   virtual absl::StatusOr<Hub*> Writer(const v1::HubAddress& address) = 0;
 };
 
-// Asks the run for a proof on the wire from another node. Planning has none.
+// Asks the run for a proof from another node: on the wire, or by its simulated phones. Planning has
+// none.
 class Prover {
  public:
   virtual ~Prover() = default;
   // Blocks until answered; Unavailable when nobody could ask.
   virtual absl::StatusOr<v1::ProbeResponse> Ask(const std::string& from_node,
                                                 const v1::ProbeRequest& probe) = 0;
+  // The sealed verdict of `judge`, unopened: whoever carried it could have made it up. Blocks;
+  // Unavailable when the judge could not be asked, else its own refusal to answer.
+  virtual absl::StatusOr<v1::Envelope> AskGate(const std::string& judge,
+                                               const v1::GateQuestion& question) = 0;
 };
 
 // What a kind sees while resolving and observing. Everything outlives the call.
@@ -64,6 +71,8 @@ struct PlanContext {
   // Whether another resource of the stage is about to be changed. For `service`: what it loaded is
   // then out of date even where it had loaded the very same content before. Null: none is.
   std::function<bool(const std::string& id)> will_change = {};
+  // Hex SHA-256 of the document's payload; what a verdict about its pointers is bound to.
+  std::string document_digest = {};
 };
 
 struct Resolved {
@@ -82,6 +91,13 @@ struct Observed {
   // Not empty: the difference cannot be closed by writing (a same-subject conflict, a configuration
   // changed by hand): refused.
   std::vector<std::string> refusals;
+  std::vector<std::string> warnings;
+  std::optional<v1::GateReport> gate;  // kinds that judge: what they came to
+};
+
+// Whether a change that phones will feel may be made now.
+struct Permission {
+  std::vector<std::string> refusals;  // not empty: it may not
   std::vector<std::string> warnings;
 };
 
@@ -128,10 +144,28 @@ class ResourceKind {
   // puts the transaction back. Default: nothing to prove.
   virtual absl::Status Prove(const PlanContext& context, const google::protobuf::Message& desired,
                              Prover& prover) const;
+  // Asked about a difference that is to be closed, with the run at hand, before anything of the
+  // stage is staged. A refusal can be overridden by an admin and then becomes a warning. An error
+  // is `failed`. Default: permitted.
+  virtual absl::StatusOr<Permission> Permit(const PlanContext& context,
+                                            const google::protobuf::Message& desired,
+                                            const google::protobuf::Message& present,
+                                            Prover& prover) const;
+  // The same before what this resource did is taken back; of `context.document` only node and
+  // playbook are known then. `restored`: the node's files as they will be. Default: permitted.
+  virtual absl::StatusOr<Permission> PermitUndo(const PlanContext& context,
+                                                const FileView& restored, Prover& prover) const;
   // Takes an effect back after the files were restored, by making the outside follow what the files
   // say now (reload, restart). Must be safe when the effect never happened and when it is repeated.
   // Not called for an empty argument. Default: OK.
   virtual absl::Status Undo(const std::string& undo_argument, const Host& host) const;
+  // Proof beyond looking at the host that what an effect changed is as before, after a rollback
+  // has committed: an error is reported and restores nothing. `node` is this node's name; what
+  // could not be proven and why goes into `warnings`. Not called for an empty argument. Default:
+  // nothing to prove.
+  virtual absl::Status ProveUndone(const std::string& undo_argument, const std::string& node,
+                                   const HostView& host, Prover& prover,
+                                   std::vector<std::string>& warnings) const;
   // One line for an operator about a difference: "Phone-SAST-trust  CN=dst-pub;OU=...  serial
   // 5A0F91...  CallManager of dst-pub, expires 2031-04-02". Default: the change's own text, as the
   // difference of states gives it; without one its identity and fields.
@@ -142,6 +176,7 @@ class ResourceKind {
 // The one list of kinds on the node: name -> implementation. A kind of the proto that is missing
 // here is answered `unsupported`.
 using KindRegistry = std::vector<std::unique_ptr<const ResourceKind>>;
-KindRegistry MakeKindRegistry();  // agent/resources/registry.cc
+// agent/resources/registry.cc. `phones`: what simulated phones talk to; null: the real servers.
+KindRegistry MakeKindRegistry(std::shared_ptr<const PhoneNetworks> phones = nullptr);
 
 }  // namespace trustline::agent

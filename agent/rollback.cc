@@ -48,6 +48,26 @@ struct WayBack {
   std::set<std::string> resources;
 };
 
+// The node's files as they will be once everything is put back.
+class RestoredFiles final : public FileView {
+ public:
+  RestoredFiles(const FileView& present, const std::map<std::string, WayBack>& ways)
+      : present_(present), ways_(ways) {}
+  absl::StatusOr<FileImage> Read(const std::string& path) const override {
+    const auto way = ways_.find(path);
+    if (way == ways_.end()) return present_.Read(path);
+    if (!way->second.before.has_value()) return absl::NotFoundError(path);
+    return *way->second.before;
+  }
+  absl::StatusOr<std::vector<std::string>> List(const std::string& directory) const override {
+    return present_.List(directory);
+  }
+
+ private:
+  const FileView& present_;
+  const std::map<std::string, WayBack>& ways_;
+};
+
 // The generations of one run that a rollback takes back, newest first, and what they come to.
 struct Undoing {
   std::vector<v1::Generation> generations;
@@ -151,10 +171,31 @@ absl::StatusOr<Undoing> Collect(const Generations& store, bool include_trust,
   return undoing;
 }
 
+// After the commit, so that a failed proof never brings the undone state back: what was put back is
+// asked for where its kind can ask.
+void ProveUndone(const std::vector<v1::DoneEffect>& effects, const KindRegistry& kinds,
+                 const std::string& node, const HostView& host, Prover& prover,
+                 v1::StageReport& report) {
+  for (const v1::DoneEffect& effect : effects) {
+    std::vector<std::string> warnings;
+    const absl::Status proven =
+        FindResourceKind(kinds, effect.kind())
+            ->ProveUndone(effect.undo_argument(), node, host, prover, warnings);
+    for (v1::ResourceOutcome& outcome : *report.mutable_resources()) {
+      if (outcome.id() != effect.resource()) continue;
+      for (std::string& warning : warnings) outcome.add_warnings(std::move(warning));
+      if (proven.ok()) continue;
+      outcome.set_outcome(v1::OUTCOME_FAILED);
+      outcome.clear_summary();
+      outcome.add_reasons(absl::StrCat("put back, but not proven: ", proven.message()));
+    }
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<v1::StageReport> Converger::Impl::Rollback(const v1::RollbackStart& request,
-                                                          const EventSink& events) {
+                                                          Prover& prover, const EventSink& events) {
   absl::MutexLock lock(&writing_);
   v1::StageReport report;
   report.set_node(identity_().node);
@@ -244,6 +285,11 @@ absl::StatusOr<v1::StageReport> Converger::Impl::Rollback(const v1::RollbackStar
     return finish();
   }
 
+  if (!WayBackPermitted(request, undoing.generations, undoing.undone,
+                        RestoredFiles(host_.files, undoing.files), prover, report)) {
+    return finish();
+  }
+
   // The same transaction as any other: images, journal, effects, verification, generation.
   StagedChanges changes(host_.files);
   for (const auto& [path, way] : undoing.files) {
@@ -271,6 +317,7 @@ absl::StatusOr<v1::StageReport> Converger::Impl::Rollback(const v1::RollbackStar
   generation.set_stage(newest.stage());
   generation.set_created_unix(absl::ToUnixSeconds(host_.clock.Now()));
   generation.set_is_rollback(true);
+  generation.set_gate_override(request.override_gate());
   for (const v1::ResourceOutcome& outcome : report.resources()) {
     if (outcome.outcome() != v1::OUTCOME_WOULD_CHANGE) continue;
     v1::GenerationResource* resource = generation.add_resources();
@@ -347,6 +394,7 @@ absl::StatusOr<v1::StageReport> Converger::Impl::Rollback(const v1::RollbackStar
     for (const std::string& warning : result.warnings) outcome.add_warnings(warning);
   }
   report.set_generation(result.generation);
+  if (done) ProveUndone(undoing.effects, kinds_, report.node(), host_.view(), prover, report);
   if (done && !documents[newest.playbook()].layers().empty()) {
     const v1::StoredDocument& restored = documents[newest.playbook()];
     report.set_through_stage(restored.layers(0).through_stage());

@@ -130,7 +130,8 @@ PlanContext StagePass::ContextOf(const StageItem& item, bool changing) {
                        return changing && other != nullptr && other->selected &&
                               other->resource->mode() != v1::MODE_REPORT &&
                               other->plan.outcome() == v1::OUTCOME_WOULD_CHANGE;
-                     }};
+                     },
+                     document_.digest};
 }
 
 std::string StagePass::BlockedBy(const StageItem& item) const {
@@ -152,9 +153,11 @@ std::string StagePass::BlockedBy(const StageItem& item) const {
   return "";
 }
 
-void StagePass::Look(const std::function<bool()>& cancelled) {
+void StagePass::Look(const std::function<bool()>& cancelled, bool judging) {
   for (StageItem& item : items_) {
-    if (cancelled && cancelled()) {
+    if (!judging && item.descriptor != nullptr && item.descriptor->rule.judges()) {
+      item.plan.set_outcome(v1::OUTCOME_UNCHANGED);
+    } else if (cancelled && cancelled()) {
       item.plan.set_outcome(v1::OUTCOME_CANCELLED);
     } else {
       LookAt(item);
@@ -216,8 +219,10 @@ void StagePass::LookAt(StageItem& item) {
   }
   AddAll(observed->warnings, plan.mutable_warnings());
   plan.set_summary(observed->summary);
+  if (observed->gate) *plan.mutable_gate() = *std::move(observed->gate);
   item.present = std::move(observed->present);
-  if (item.present != nullptr) {
+  // What is judged has no difference that writing could close.
+  if (item.present != nullptr && !item.descriptor->rule.judges()) {
     for (v1::Change& change : DiffState(*item.desired, *item.present)) {
       change.set_text(item.kind->Describe(change, *item.desired, *item.present));
       *plan.add_changes() = std::move(change);
@@ -264,6 +269,11 @@ absl::Status StagePass::LookAgain(StageItem& item) {
 
 absl::Status StagePass::Prove(const StageItem& item, Prover& prover) {
   return item.kind->Prove(ContextOf(item, /*changing=*/false), *item.desired, prover);
+}
+
+absl::StatusOr<Permission> StagePass::Permit(const StageItem& item, Prover& prover) {
+  return item.kind->Permit(ContextOf(item, /*changing=*/true), *item.desired, *item.present,
+                           prover);
 }
 
 absl::Status StagePass::Stage(const StageItem& item, TransactionBuilder& transaction) {

@@ -42,8 +42,9 @@ class StagePass {
       const v1::SecretValues& secrets, const KindRegistry& kinds);
 
   // Looks at every resource in order. Reads only. `cancelled` (may be empty) is asked between
-  // resources; what was not looked at is CANCELLED.
-  void Look(const std::function<bool()>& cancelled);
+  // resources; what was not looked at is CANCELLED. Without `judging`, kinds that judge are taken
+  // to have accepted: asking live servers on behalf of phones is for runs.
+  void Look(const std::function<bool()>& cancelled, bool judging = true);
 
   // Selected resources only; the id covers the document, the stage, and what was desired and
   // present.
@@ -56,6 +57,7 @@ class StagePass {
   // After the effects: OK when nothing is left to do.
   absl::Status LookAgain(StageItem& item);
   absl::Status Prove(const StageItem& item, Prover& prover);
+  absl::StatusOr<Permission> Permit(const StageItem& item, Prover& prover);
   absl::Status Stage(const StageItem& item, TransactionBuilder& transaction);
 
   std::vector<StageItem>& items() { return items_; }

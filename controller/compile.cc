@@ -14,6 +14,8 @@
 #include "controller/playbook/document_checks.h"
 #include "controller/playbook/drafts.h"
 #include "controller/playbook/extra_variables.h"
+#include "controller/playbook/gate_settings.h"
+#include "controller/playbook/gates.h"
 #include "controller/playbook/playbook.h"
 #include "protos/yaml/document.h"
 
@@ -33,7 +35,9 @@ std::string DirectoryOf(const std::string& path) {
 class Compiler {
  public:
   Compiler(const CompileOptions& options, yaml::Diagnostics& diagnostics)
-      : options_(options), diagnostics_(diagnostics) {}
+      : options_(options),
+        diagnostics_(diagnostics),
+        gates_(DirectoryOf(options.playbook_path), diagnostics) {}
 
   CompileResult Compile() {
     const int errors_before = diagnostics_.errors();
@@ -81,12 +85,16 @@ class Compiler {
     Drafts drafts;
     std::vector<DraftSkip> skipped;
     DraftMaker maker(world, DirectoryOf(options_.playbook_path), diagnostics_);
-    for (const StageDraft& stage : stages) maker.Add(stage, drafts, skipped);
+    for (const StageDraft& stage : stages) {
+      if (stage.gate_for == 0) maker.Add(stage, drafts, skipped);
+    }
+    gates_.MakeDrafts(stages, drafts, result_.input_missing);
     for (const Play& play : plays) {
       for (const Task& task : play.tasks) maker.CheckUnused(task);
       for (const Task& handler : play.handlers) maker.CheckUnused(handler);
     }
     LinkDrafts(drafts, diagnostics_);
+    gates_.LinkPointers(stages, drafts);
     CheckDocuments(stages, drafts, compiled.topology, inventory, diagnostics_);
 
     for (size_t i = 0; i < stages.size(); ++i)
@@ -175,14 +183,13 @@ class Compiler {
     std::optional<std::vector<std::vector<std::string>>> batches =
         CutIntoBatches(*hosts, *serial, diagnostics_);
     if (!max_fail || !batches) return;
-    if (stages.size() + waves.size() > kMaxStages) {
+    if (stages.size() + waves.size() * (play.gate ? 2 : 1) > kMaxStages) {
       diagnostics_.Error(play.span,
                          absl::StrCat("the playbook has more than ", kMaxStages, " stages"));
       return;
     }
     for (const Value& wave : waves) {
       StageDraft stage;
-      stage.number = static_cast<uint32_t>(stages.size() + 1);
       stage.play = &play;
       if (wave.is_map()) {
         stage.wave = wave;
@@ -196,9 +203,35 @@ class Compiler {
       std::optional<std::string> before = PromptOf(play.pause_before, scope, good);
       std::optional<std::string> after = PromptOf(play.pause_after, scope, good);
       if (!good) continue;
+      if (play.gate) {
+        // Judged after whoever was waited for, and right before the pointers move.
+        if (!AddGateStage(play, inventory, scope, stage, stages)) continue;
+        pauses.emplace_back(std::exchange(before, std::nullopt), std::nullopt);
+      }
+      stage.number = static_cast<uint32_t>(stages.size() + 1);
       stages.push_back(std::move(stage));
       pauses.emplace_back(std::move(before), std::move(after));
     }
+  }
+
+  // The stage before `guarded`, which gets the next number. False when it reported an error.
+  bool AddGateStage(const Play& play, const Inventory& inventory, VariableScope& scope,
+                    const StageDraft& guarded, std::vector<StageDraft>& stages) {
+    std::optional<Value> rendered = Render(*play.gate, scope, diagnostics_);
+    if (!rendered) return false;
+    std::optional<GateSettings> settings =
+        ReadGateSettings(*rendered, inventory, diagnostics_, result_.no_hosts_matched);
+    if (!settings) return false;
+    StageDraft gate;
+    gate.number = static_cast<uint32_t>(stages.size() + 1);
+    gate.gate_for = gate.number + 1;
+    gate.play = &gates_.PlayOf(play);
+    gate.wave_name = guarded.wave_name;
+    gate.hosts = settings->run_on;
+    gate.batches = {gate.hosts};
+    gates_.Add(gate.number, gate.gate_for, *std::move(settings));
+    stages.push_back(std::move(gate));
+    return true;
   }
 
   static StagePlan PlanOf(
@@ -211,8 +244,10 @@ class Compiler {
     plan.hosts = stage.hosts;
     plan.batches = stage.batches;
     plan.max_fail_percentage = stage.max_fail_percentage;
+    plan.gate_for = stage.gate_for;
     for (const Task& task : stage.play->tasks)
       plan.pointer = plan.pointer || task.kind->rule.pointer();
+    plan.require_no_stragglers = stage.play->require_no_stragglers;
     plan.pause_before = pauses.first;
     plan.pause_after = pauses.second;
     return plan;
@@ -229,6 +264,7 @@ class Compiler {
       stage.set_number(plan.number);
       stage.set_play(plan.play);
       stage.set_wave(plan.wave);
+      stage.set_gate_for(plan.gate_for);
     }
     for (const ResourceDraft& draft : drafts) *document.add_resources() = draft.resource;
   }
@@ -236,6 +272,7 @@ class Compiler {
   const CompileOptions& options_;
   yaml::Diagnostics& diagnostics_;
   CompileResult result_;
+  GateMaker gates_;
 };
 
 }  // namespace

@@ -51,6 +51,9 @@ class Fleet {
   virtual std::unique_ptr<CallHandle> Probe(const std::string& node,
                                             const v1::ProbeRequest& request, absl::Duration timeout,
                                             Callback<v1::ProbeResponse> done) = 0;
+  virtual std::unique_ptr<CallHandle> Judge(const std::string& node,
+                                            const v1::JudgeRequest& request, absl::Duration timeout,
+                                            Callback<v1::JudgeResponse> done) = 0;
   // `on_event` comes for every event but the report, in order, before `done`.
   virtual std::unique_ptr<CallHandle> Apply(const std::string& node, const v1::ApplyStart& request,
                                             absl::Duration timeout,

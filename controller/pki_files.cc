@@ -1,17 +1,15 @@
 #include "controller/pki_files.h"
 
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <sys/types.h>
 
-#include <cerrno>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "controller/input_file.h"
 #include "controller/new_files.h"
 #include "trust/certificate.h"
 #include "trust/pki.h"
@@ -36,44 +34,6 @@ absl::Status In(absl::string_view file, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(file, ": ", status.message()));
 }
 
-struct FileBytes {
-  std::string bytes;
-  mode_t mode = 0;
-};
-
-absl::StatusOr<FileBytes> ReadFile(const std::string& path) {
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0) return absl::ErrnoToStatus(errno, absl::StrCat("cannot open ", path));
-  FileBytes file;
-  struct stat info;
-  absl::Status status;
-  if (fstat(fd, &info) != 0) {
-    status = absl::ErrnoToStatus(errno, absl::StrCat("cannot look at ", path));
-  } else if (!S_ISREG(info.st_mode)) {
-    status = absl::InvalidArgumentError(absl::StrCat(path, " is not a file"));
-  } else if (static_cast<size_t>(info.st_size) > kMaxFileBytes) {
-    status = absl::InvalidArgumentError(absl::StrCat(
-        path, " has ", info.st_size, " bytes, more than the ", kMaxFileBytes, " that are read"));
-  }
-  file.mode = info.st_mode;
-  while (status.ok()) {
-    char buffer[4096];
-    const ssize_t got = read(fd, buffer, sizeof(buffer));
-    if (got == 0) break;
-    if (got < 0 && errno == EINTR) continue;
-    if (got < 0) {
-      status = absl::ErrnoToStatus(errno, absl::StrCat("cannot read ", path));
-    } else if (file.bytes.size() + got > kMaxFileBytes) {
-      status = absl::InvalidArgumentError(absl::StrCat(path, " grew while it was read"));
-    } else {
-      file.bytes.append(buffer, got);
-    }
-  }
-  close(fd);
-  if (!status.ok()) return status;
-  return file;
-}
-
 absl::StatusOr<absl::Duration> Lifetime(int days) {
   if (days < 1 || days > 36500) {
     return absl::InvalidArgumentError(
@@ -90,24 +50,16 @@ absl::Status AddKey(std::string path, const PrivateKey& key, NewFiles* files) {
 }
 
 absl::StatusOr<Certificate> ReadCertificate(const std::string& path) {
-  TL_ASSIGN_OR_RETURN(const FileBytes file, ReadFile(path));
-  absl::StatusOr<Certificate> certificate = Certificate::FromPem(file.bytes);
+  TL_ASSIGN_OR_RETURN(const std::string pem, ReadInputFile(path, kMaxFileBytes));
+  absl::StatusOr<Certificate> certificate = Certificate::FromPem(pem);
   if (!certificate.ok()) return In(path, certificate.status());
   return certificate;
 }
 
 absl::StatusOr<IssuedAuthority> ReadAuthority(const std::string& directory) {
   TL_ASSIGN_OR_RETURN(Certificate certificate, ReadCertificate(Join(directory, "ca.crt")));
-  const std::string path = Join(directory, "ca.key");
-  TL_ASSIGN_OR_RETURN(FileBytes file, ReadFile(path));
-  absl::StatusOr<PrivateKey> key = PrivateKey::FromPem(file.bytes);
-  explicit_bzero(file.bytes.data(), file.bytes.size());
-  if ((file.mode & 077) != 0) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        path, " can be used by others than its owner; find out who had access, then chmod 600 it"));
-  }
-  if (!key.ok()) return In(path, key.status());
-  return IssuedAuthority{std::move(certificate), *std::move(key)};
+  TL_ASSIGN_OR_RETURN(PrivateKey key, ReadKeyFile(Join(directory, "ca.key")));
+  return IssuedAuthority{std::move(certificate), std::move(key)};
 }
 
 PkiSummary Summarise(const std::string& file, const Certificate& certificate) {
@@ -224,12 +176,12 @@ absl::StatusOr<PkiSummary> PkiSign(const std::string& request_file,
                                    const std::string& authority_directory,
                                    const std::string& certificate_file, int days, absl::Time now) {
   TL_ASSIGN_OR_RETURN(const absl::Duration lifetime, Lifetime(days));
-  TL_ASSIGN_OR_RETURN(const FileBytes request, ReadFile(request_file));
-  if (const absl::Status readable = ReadRequest(request.bytes).status(); !readable.ok())
+  TL_ASSIGN_OR_RETURN(const std::string request, ReadInputFile(request_file, kMaxFileBytes));
+  if (const absl::Status readable = ReadRequest(request).status(); !readable.ok())
     return In(request_file, readable);
   TL_ASSIGN_OR_RETURN(const IssuedAuthority authority, ReadAuthority(authority_directory));
   absl::StatusOr<Certificate> certificate =
-      SignRequest(request.bytes, authority, now - kClockSlack, lifetime);
+      SignRequest(request, authority, now - kClockSlack, lifetime);
   if (!certificate.ok()) return In(request_file, certificate.status());
   const std::string file = certificate_file.empty()
                                ? absl::StrCat(absl::StripSuffix(request_file, ".csr"), ".crt")
@@ -259,20 +211,20 @@ absl::StatusOr<PkiSummary> PkiIssue(const std::string& authority_directory,
 }
 
 absl::StatusOr<PkiSummary> PkiShow(const std::string& file) {
-  TL_ASSIGN_OR_RETURN(FileBytes content, ReadFile(file));
-  if (absl::StrContains(content.bytes, "PRIVATE KEY-----")) {
-    explicit_bzero(content.bytes.data(), content.bytes.size());
+  TL_ASSIGN_OR_RETURN(std::string content, ReadInputFile(file, kMaxFileBytes));
+  if (absl::StrContains(content, "PRIVATE KEY-----")) {
+    explicit_bzero(content.data(), content.size());
     return absl::InvalidArgumentError(absl::StrCat(
         file, " holds a private key, which is not shown; give the certificate beside it"));
   }
-  if (absl::StrContains(content.bytes, "CERTIFICATE REQUEST-----")) {
-    const absl::StatusOr<Identity> identity = ReadRequest(content.bytes);
+  if (absl::StrContains(content, "CERTIFICATE REQUEST-----")) {
+    const absl::StatusOr<Identity> identity = ReadRequest(content);
     if (!identity.ok()) return In(file, identity.status());
     return Summarise(file, *identity);
   }
-  const bool der = absl::StartsWith(content.bytes, "\x30\x82");  // as all of over 255 bytes
+  const bool der = absl::StartsWith(content, "\x30\x82");  // as all of over 255 bytes
   const absl::StatusOr<Certificate> certificate =
-      der ? Certificate::FromDer(content.bytes) : Certificate::FromPem(content.bytes);
+      der ? Certificate::FromDer(content) : Certificate::FromPem(content);
   if (!certificate.ok()) return In(file, certificate.status());
   return Summarise(file, *certificate);
 }

@@ -5,10 +5,14 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 
 namespace trustline::controller {
+
+// Simulated phones may have to wait for several servers that do not answer.
+inline constexpr absl::Duration kVerdictPatience = absl::Minutes(5);
 
 struct RunOptions {
   std::string run_id;
@@ -18,9 +22,15 @@ struct RunOptions {
   int forks = 50;
   absl::Duration answer_timeout = absl::Seconds(30);  // lease, plan, status, probe
   absl::Duration apply_timeout = absl::Seconds(600);  // one stage on one node
+  // Why gated pointers shall move without an accepting verdict; empty: they shall not.
+  std::string override_gate;
   std::function<absl::Time()> now = absl::Now;
   // How often Ctrl-C was pressed: 1 = start nothing more, 2 = cancel what runs.
   std::function<int()> interrupts = [] { return 0; };
+  // Why a stage with require_no_stragglers must not start (controller/straggler_guard.h); empty: it
+  // may.
+  std::function<absl::StatusOr<std::string>()> why_source_must_stay =
+      []() -> absl::StatusOr<std::string> { return "nobody keeps a ledger of phones here"; };
   // Asks to go on, and calls `meanwhile` at least every second until it is answered, so that leases
   // live. False: nobody could or wanted to confirm.
   std::function<bool(const std::string& prompt, const std::function<void()>& meanwhile)> confirm =

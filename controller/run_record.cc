@@ -111,6 +111,13 @@ int ExitCodeOf(const RunRecord& record) {
     all.cancelled += c.cancelled;
   }
   if (record.denied) return kExitDenied;
+  if (!record.gate_override.empty()) {
+    for (const ResourceRow& row : record.rows) {
+      if (row.outcome.kind() == "trust_gate" && row.outcome.outcome() == v1::OUTCOME_REFUSED) {
+        --all.refused;
+      }
+    }
+  }
   // Somebody's work was put back: its own code, unless a node was also silent.
   if (all.rolled_back > 0 && all.unreachable == 0 && record.command != "rollback")
     return kExitRolledBack;

@@ -27,12 +27,14 @@ struct RunRecord {
   std::string playbook;  // empty for a rollback
   std::string operator_name;
   absl::Time started, finished;
-  std::vector<std::string> nodes;                       // every node asked, in inventory order
-  std::vector<ResourceRow> rows;                        // in the order things ended
-  std::vector<SkippedTask> skipped;                     // `when` was false
+  std::vector<std::string> nodes;    // every node asked, then those with skipped tasks only
+  std::vector<ResourceRow> rows;     // in the order things ended
+  std::vector<SkippedTask> skipped;  // `when` was false
   std::map<std::string, std::string> document_digests;  // node -> hex
   std::string stopped;  // why later batches or stages were not started; empty: they were
   std::string of_run;   // rollback: the run that was put back
+  // Why gates were overridden: then what they refused is told, but stopped nothing.
+  std::string gate_override;
   bool interrupted = false;
   bool denied = false;  // some agent refused the operator's identity or role
   bool awaiting_confirm = false;

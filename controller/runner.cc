@@ -1,48 +1,18 @@
 #include "controller/runner.h"
 
-#include <algorithm>
 #include <memory>
 #include <set>
 #include <utility>
 
-#include "absl/algorithm/container.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "controller/leases.h"
 #include "controller/mailbox.h"
-#include "protos/generic/kinds.h"
+#include "controller/proof_routes.h"
+#include "controller/run_rows.h"
 
 namespace trustline::controller {
 namespace {
-
-ResourceRow WholeNodeRow(const std::string& node, uint32_t stage, const StagePlan* plan,
-                         const absl::Status& status) {
-  ResourceRow row;
-  row.node = node;
-  row.stage = stage;
-  if (plan != nullptr) {
-    row.play = plan->play;
-    row.wave = plan->wave;
-  }
-  row.outcome.set_stage(stage);
-  row.outcome.set_outcome(OutcomeOfStatus(status));
-  row.outcome.add_reasons(std::string(status.message()));
-  return row;
-}
-
-// A node that is left alone because of another.
-ResourceRow NotStartedRow(const std::string& node, const StagePlan& stage, const std::string& why) {
-  ResourceRow row{node, stage.number, stage.play, stage.wave, {}};
-  row.outcome.set_stage(stage.number);
-  row.outcome.set_outcome(v1::OUTCOME_BLOCKED);
-  row.outcome.add_reasons(absl::StrCat("not started: ", why));
-  return row;
-}
-
-std::string InterruptNotice(const std::vector<std::string>& waiting) {
-  return absl::StrCat("interrupted: nothing more is started; waiting for ",
-                      absl::StrJoin(waiting, ", "), " (again to cancel)");
-}
 
 // The node's state in a stage, from its rows: the worst counts.
 NodeProgress::State StateOfRows(const std::vector<ResourceRow>& rows) {
@@ -113,32 +83,6 @@ std::vector<std::string> AskedNodes(const RunInput& input) {
   return nodes;
 }
 
-// Questions for a proof go to the agent that can ask; its answer goes back to the agent that wants
-// to know. Runs on the fleet's threads.
-ProofHandler RouteProofs(Fleet& fleet, std::shared_ptr<Mailbox> mailbox,
-                         std::shared_ptr<std::vector<std::unique_ptr<CallHandle>>> handles) {
-  return [&fleet, mailbox, handles](const v1::ProofQuestion& question,
-                                    std::function<void(v1::ProofAnswer)> reply) {
-    // Dialling happens on the runner's thread, so that a fleet callback never starts a call itself.
-    mailbox->Post([&fleet, handles, question, reply = std::move(reply)] {
-      absl::Duration limit = absl::Seconds(10) + absl::Milliseconds(question.probe().timeout_ms());
-      handles->push_back(fleet.Probe(question.from_node(), question.probe(), limit,
-                                     [question, reply](absl::StatusOr<v1::ProbeResponse> response) {
-                                       v1::ProofAnswer answer;
-                                       answer.set_id(question.id());
-                                       if (response.ok()) {
-                                         *answer.mutable_response() = *std::move(response);
-                                       } else {
-                                         answer.set_error(absl::StrCat(
-                                             question.from_node(),
-                                             " could not ask: ", response.status().message()));
-                                       }
-                                       reply(std::move(answer));
-                                     }));
-    });
-  };
-}
-
 // One node's conversation while it runs.
 struct Conversation {
   std::unique_ptr<CallHandle> call;
@@ -158,12 +102,17 @@ class ApplyRun {
   RunRecord Run() {
     record_.run_id = options_.run_id;
     record_.command = "apply";
+    record_.gate_override = options_.override_gate;
     record_.playbook = input_.playbook.name;
     record_.started = options_.now();
-    record_.nodes = AskedNodes(input_);
-    std::set<std::string> asked(record_.nodes.begin(), record_.nodes.end());
+    asked_ = AskedNodes(input_);
+    record_.nodes = asked_;
+    std::set<std::string> asked(asked_.begin(), asked_.end());
+    std::set<std::string> listed = asked;
     for (const SkippedTask& task : input_.playbook.skipped) {
-      if (asked.contains(task.node)) record_.skipped.push_back(task);
+      if (!asked.contains(task.node) && !input_.allowed.contains(task.node)) continue;
+      record_.skipped.push_back(task);
+      if (listed.insert(task.node).second) record_.nodes.push_back(task.node);
     }
     policy_.stages = input_.playbook.stages;
     policy_.forks = options_.forks;
@@ -171,7 +120,7 @@ class ApplyRun {
     for (const auto& [stage, nodes] : input_.selected) {
       for (const auto& [node, ids] : nodes) progress_.nodes[stage][node] = {};
     }
-    no_lease_ = leases_.TakeAll(record_.nodes);
+    no_lease_ = leases_.TakeAll(asked_);
     if (!HeldByAnother()) Loop();
     for (const std::string& line : leases_.ReleaseAll()) observer_.OnNotice(line);
     record_.interrupted = progress_.interrupted;
@@ -190,9 +139,9 @@ class ApplyRun {
     if (held.empty()) return false;
     StagePlan everything;
     everything.play = "Take the nodes";
-    everything.hosts = record_.nodes;
-    observer_.OnStageStart(everything, record_.nodes);
-    for (const std::string& node : record_.nodes) {
+    everything.hosts = asked_;
+    observer_.OnStageStart(everything, asked_);
+    for (const std::string& node : asked_) {
       auto problem = no_lease_.find(node);
       record_.rows.push_back(problem != no_lease_.end()
                                  ? WholeNodeRow(node, 0, &everything, problem->second)
@@ -204,10 +153,11 @@ class ApplyRun {
     return true;
   }
 
-  // Every server of a scope changes, or none begins: all must be there, and have a plan that can be
-  // carried out. Ends the nodes of the batch otherwise.
-  bool PointerBatchMayStart(const StagePlan& stage, const std::vector<std::string>& nodes) {
-    std::map<std::string, absl::StatusOr<v1::PlanResponse>> answers;
+  using Plans = std::map<std::string, absl::StatusOr<v1::PlanResponse>>;
+
+  // What each of the nodes would do in the stage; why not, where there is no lease or no answer.
+  Plans AskPlans(uint32_t stage, const std::vector<std::string>& nodes) {
+    Plans answers;
     std::vector<std::unique_ptr<CallHandle>> calls;
     for (const std::string& node : nodes) {
       if (auto problem = no_lease_.find(node); problem != no_lease_.end()) {
@@ -216,8 +166,8 @@ class ApplyRun {
       }
       v1::PlanRequest request;
       *request.mutable_document() = input_.envelopes.at(node);
-      request.set_stage(stage.number);
-      for (const std::string& id : input_.selected.at(stage.number).at(node)) request.add_only(id);
+      request.set_stage(stage);
+      for (const std::string& id : input_.selected.at(stage).at(node)) request.add_only(id);
       *request.mutable_secrets() = input_.secrets;
       calls.push_back(fleet_.Plan(
           node, request, options_.answer_timeout,
@@ -232,6 +182,13 @@ class ApplyRun {
         for (auto& call : calls) call->Cancel();
       }
     }
+    return answers;
+  }
+
+  // Every server of a scope changes, or none begins: all must be there, and have a plan that can be
+  // carried out. Ends the nodes of the batch otherwise.
+  bool PointerBatchMayStart(const StagePlan& stage, const std::vector<std::string>& nodes) {
+    const Plans answers = AskPlans(stage.number, nodes);
     std::map<std::string, std::vector<ResourceRow>> problems;
     for (const auto& [node, answer] : answers) {
       if (!answer.ok()) {
@@ -254,6 +211,7 @@ class ApplyRun {
         row.outcome.set_summary(plan.summary());
         *row.outcome.mutable_reasons() = plan.reasons();
         *row.outcome.mutable_warnings() = plan.warnings();
+        if (plan.has_gate()) *row.outcome.mutable_gate() = plan.gate();
         rows.push_back(std::move(row));
       }
       if (!ready) problems[node] = std::move(rows);
@@ -277,6 +235,50 @@ class ApplyRun {
     return false;
   }
 
+  // Whether everything that a gate guards is as it shall be: then nothing is to be judged, and the
+  // evidence may be as old as it likes.
+  bool GuardedIsInPlace(const StagePlan& gate) {
+    const auto guarded = input_.selected.find(gate.gate_for);
+    if (guarded == input_.selected.end()) return true;
+    std::vector<std::string> nodes;
+    for (const auto& [node, ids] : guarded->second) nodes.push_back(node);
+    for (const auto& [node, answer] : AskPlans(gate.gate_for, nodes)) {
+      if (!answer.ok()) return false;
+      for (const v1::ResourcePlan& plan : answer->plan().resources()) {
+        if (plan.outcome() != v1::OUTCOME_UNCHANGED) return false;
+      }
+    }
+    return true;
+  }
+
+  void SkipGate(const StagePlan& stage, const std::vector<std::string>& nodes) {
+    for (const std::string& node : nodes) {
+      ResourceRow row{node, stage.number, stage.play, stage.wave, {}};
+      row.outcome.set_id("trust_gate");
+      row.outcome.set_kind("trust_gate");
+      row.outcome.set_stage(stage.number);
+      row.outcome.set_outcome(v1::OUTCOME_UNCHANGED);
+      row.outcome.set_summary("not asked: the pointers it guards are in place");
+      observer_.OnResource(row);
+      running_[node].rows = {std::move(row)};
+      End(stage, node, absl::OkStatus());
+    }
+  }
+
+  // What takes the source away waits for the last phone. Asked for every batch: the ledger may have
+  // grown meanwhile. Ends the nodes otherwise.
+  bool SourceMayGo(const StagePlan& stage, const std::vector<std::string>& nodes) {
+    const absl::StatusOr<std::string> why = options_.why_source_must_stay();
+    if (why.ok() && why->empty()) return true;
+    const absl::Status refusal = absl::FailedPreconditionError(absl::StrCat(
+        "require_no_stragglers: ", why.ok() ? absl::string_view(*why) : why.status().message()));
+    for (const std::string& node : nodes) {
+      running_[node] = {};
+      End(stage, node, refusal);
+    }
+    return false;
+  }
+
   void Loop() {
     while (true) {
       if (options_.interrupts() > 0) progress_.interrupted = true;
@@ -292,6 +294,11 @@ class ApplyRun {
             for (const auto& [node, progress] : progress_.nodes[step.stage]) nodes.push_back(node);
             observer_.OnStageStart(*stage, nodes);
           }
+          if (stage->gate_for != 0 && GuardedIsInPlace(*stage)) {
+            SkipGate(*stage, step.start);
+            break;
+          }
+          if (stage->require_no_stragglers && !SourceMayGo(*stage, step.start)) break;
           if (stage->pointer && !PointerBatchMayStart(*stage, step.start)) break;
           for (const std::string& node : step.start) Start(*stage, node);
           break;
@@ -361,6 +368,8 @@ class ApplyRun {
     for (const std::string& id : input_.selected.at(stage.number).at(node)) request.add_only(id);
     *request.mutable_secrets() = input_.secrets;
     request.set_run_id(options_.run_id);
+    // Only where a pointer is: that is who asks for the role it takes.
+    if (stage.pointer) request.set_override_gate(options_.override_gate);
     running_[node].call = fleet_.Apply(
         node, request, options_.apply_timeout,
         [this, mailbox = mailbox_, node, &stage](const v1::ApplyEvent& event) {
@@ -400,7 +409,12 @@ class ApplyRun {
       conversation.rows.push_back(WholeNodeRow(node, stage.number, &stage, status));
       observer_.OnResource(conversation.rows.back());
     }
-    progress_.nodes[stage.number][node].state = StateOfRows(conversation.rows);
+    NodeProgress::State state = StateOfRows(conversation.rows);
+    // An overridden gate is shown, and stops nothing.
+    if (stage.gate_for != 0 && !options_.override_gate.empty()) {
+      state = NodeProgress::State::kConverged;
+    }
+    progress_.nodes[stage.number][node].state = state;
     for (ResourceRow& row : conversation.rows) {
       stage_rows_.push_back(row);
       record_.rows.push_back(std::move(row));
@@ -436,6 +450,7 @@ class ApplyRun {
   Leases leases_;
   RolloutPolicy policy_;
   RolloutProgress progress_;
+  std::vector<std::string> asked_;  // in the order of the stages' hosts
   std::map<std::string, absl::Status> no_lease_;
   std::map<std::string, Conversation> running_;
   std::vector<std::unique_ptr<CallHandle>> ended_calls_;
@@ -447,237 +462,9 @@ class ApplyRun {
 
 }  // namespace
 
-v1::Outcome OutcomeOfStatus(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kUnavailable:
-    case absl::StatusCode::kDeadlineExceeded:
-    case absl::StatusCode::kUnauthenticated:
-      return v1::OUTCOME_UNREACHABLE;
-    case absl::StatusCode::kFailedPrecondition:
-    case absl::StatusCode::kPermissionDenied:
-      return v1::OUTCOME_REFUSED;
-    case absl::StatusCode::kCancelled:
-      return v1::OUTCOME_CANCELLED;
-    case absl::StatusCode::kUnimplemented:
-      return v1::OUTCOME_UNSUPPORTED;
-    default:
-      return v1::OUTCOME_FAILED;
-  }
-}
-
-void SelectResources(const Mask& mask, const std::vector<std::string>& allowed, RunInput& input) {
-  std::set<std::string> nodes(allowed.begin(), allowed.end());
-  for (const auto& [node, document] : input.playbook.documents) {
-    if (!nodes.contains(node)) continue;
-    std::map<uint32_t, std::pair<std::vector<std::string>, int>>
-        by_stage;  // chosen ids, all of the stage
-    for (const v1::Resource& resource : document.resources()) {
-      auto& [chosen, total] = by_stage[resource.stage()];
-      ++total;
-      if (TagsAllow(mask, resource)) chosen.push_back(resource.id());
-    }
-    for (auto& [stage, choice] : by_stage) {
-      auto& [chosen, total] = choice;
-      if (chosen.empty()) continue;
-      if (static_cast<int>(chosen.size()) == total) chosen.clear();  // everything: no mask
-      input.selected[stage][node] = std::move(chosen);
-    }
-  }
-}
-
-std::vector<std::string> PartialPointers(const RunInput& input) {
-  struct Servers {
-    std::vector<std::string> in, out;
-  };
-  std::map<std::pair<uint32_t, std::string>, Servers> scopes;
-  for (const auto& [node, document] : input.playbook.documents) {
-    for (const v1::Resource& resource : document.resources()) {
-      const KindDescriptor* kind = KindOf(resource);
-      if (kind == nullptr || !kind->rule.pointer()) continue;
-      bool selected = false;
-      if (auto stage = input.selected.find(resource.stage()); stage != input.selected.end()) {
-        if (auto ids = stage->second.find(node); ids != stage->second.end()) {
-          selected = ids->second.empty() || absl::c_linear_search(ids->second, resource.id());
-        }
-      }
-      Servers& servers = scopes[{resource.stage(), resource.id()}];
-      (selected ? servers.in : servers.out).push_back(node);
-    }
-  }
-  std::vector<std::string> lines;
-  for (const auto& [scope, servers] : scopes) {
-    if (servers.in.empty() || servers.out.empty()) continue;
-    lines.push_back(absl::StrCat(scope.second, " is selected on ", absl::StrJoin(servers.in, ", "),
-                                 " but not on ", absl::StrJoin(servers.out, ", "),
-                                 ": phones get whichever server answers first until both agree"));
-  }
-  return lines;
-}
-
 RunRecord RunApply(Fleet& fleet, const RunInput& input, const RunOptions& options,
                    RunObserver& observer) {
   return ApplyRun(fleet, input, options, observer).Run();
-}
-
-namespace {
-
-// The newest run that changed any of the nodes and was not put back yet; empty: none is known.
-std::string NewestChangingRun(Fleet& fleet, const std::vector<std::string>& nodes,
-                              const RunOptions& options, const std::shared_ptr<Mailbox>& mailbox) {
-  std::pair<int64_t, std::string> newest{0, ""};
-  size_t answers = 0;
-  std::vector<std::unique_ptr<CallHandle>> calls;
-  for (const std::string& node : nodes) {
-    calls.push_back(fleet.Status(
-        node, options.answer_timeout,
-        ByMail<v1::StatusResponse>(mailbox, [&](absl::StatusOr<v1::StatusResponse> status) {
-          ++answers;
-          if (!status.ok()) return;  // the rollback itself will say why
-          for (const v1::GenerationStatus& generation : status->generations()) {
-            if (generation.rolled_back() || generation.is_rollback()) continue;
-            newest = std::max(newest, std::pair<int64_t, std::string>(generation.created_unix(),
-                                                                      generation.run_id()));
-          }
-        })));
-  }
-  while (answers < nodes.size()) mailbox->Deliver(kRunTick);
-  return newest.second;
-}
-
-}  // namespace
-
-RunRecord RunRollback(Fleet& fleet, const RollbackInput& input, const RunOptions& options,
-                      RunObserver& observer) {
-  auto mailbox = std::make_shared<Mailbox>();
-  auto probes = std::make_shared<std::vector<std::unique_ptr<CallHandle>>>();
-  Leases leases(fleet, mailbox, options);
-  RunRecord record;
-  record.run_id = options.run_id;
-  record.command = "rollback";
-  record.started = options.now();
-  record.nodes = input.nodes;
-  std::map<std::string, absl::Status> no_lease = leases.TakeAll(input.nodes);
-  // One run for all nodes: each node's own last run would mix several on servers that must agree.
-  record.of_run =
-      input.of_run.empty() ? NewestChangingRun(fleet, input.nodes, options, mailbox) : input.of_run;
-  StagePlan stage;
-  stage.play = record.of_run.empty()
-                   ? "Nothing to put back"
-                   : absl::StrCat("Put back what run ", record.of_run, " changed");
-  stage.hosts = input.nodes;
-  observer.OnStageStart(stage, input.nodes);
-  std::set<std::string> running;
-  std::vector<std::unique_ptr<CallHandle>> calls;
-  auto add = [&](ResourceRow row) {
-    observer.OnResource(row);
-    record.rows.push_back(std::move(row));
-  };
-  for (const std::string& node : input.nodes) {
-    if (auto problem = no_lease.find(node); problem != no_lease.end()) {
-      if (absl::IsPermissionDenied(problem->second)) record.denied = true;
-      add(WholeNodeRow(node, 0, &stage, problem->second));
-      continue;
-    }
-    running.insert(node);
-    v1::RollbackStart request;
-    request.set_run_id(options.run_id);
-    request.set_of_run(record.of_run);
-    request.set_include_trust(input.include_trust);
-    *request.mutable_secrets() = input.secrets;
-    calls.push_back(fleet.Rollback(
-        node, request, options.apply_timeout, [](const v1::ApplyEvent&) {},
-        RouteProofs(fleet, mailbox, probes),
-        ByMail<v1::StageReport>(mailbox, [&, node](absl::StatusOr<v1::StageReport> report) {
-          running.erase(node);
-          if (!report.ok()) {
-            if (absl::IsPermissionDenied(report.status())) record.denied = true;
-            add(WholeNodeRow(node, 0, &stage, report.status()));
-            return;
-          }
-          for (const v1::ResourceOutcome& outcome : report->resources())
-            add({node, outcome.stage(), stage.play, "", outcome});
-        })));
-  }
-  bool cancelled = false;
-  while (!running.empty()) {
-    mailbox->Deliver(kRunTick);
-    leases.RenewWhenDue();
-    std::vector<std::string> waiting(running.begin(), running.end());
-    observer.OnTick(stage, waiting);
-    if (options.interrupts() > 0 && !record.interrupted) {
-      record.interrupted = true;
-      if (!waiting.empty()) observer.OnNotice(InterruptNotice(waiting));
-    }
-    if (options.interrupts() > 1 && !cancelled) {
-      cancelled = true;
-      for (auto& call : calls) call->Cancel();
-    }
-  }
-  observer.OnStageEnd(stage, record.rows);
-  for (const std::string& line : leases.ReleaseAll()) observer.OnNotice(line);
-  record.finished = options.now();
-  return record;
-}
-
-PlanResult RunPlan(Fleet& fleet, const RunInput& input, const RunOptions& options,
-                   RunObserver& observer) {
-  auto mailbox = std::make_shared<Mailbox>();
-  PlanResult result;
-  uint32_t first_unfinished = 0;
-  for (const StagePlan& stage : input.playbook.stages) {
-    auto selected = input.selected.find(stage.number);
-    if (selected == input.selected.end()) continue;
-    StagePlanResult& entry = result.stages.emplace_back();
-    entry.stage = &stage;
-    if (first_unfinished != 0) {
-      entry.known_after = first_unfinished;
-      continue;
-    }
-    std::vector<std::unique_ptr<CallHandle>> calls;
-    std::set<std::string> waiting;
-    std::deque<std::string> queue;
-    for (const auto& [node, ids] : selected->second) queue.push_back(node);
-    bool cancelled = false;
-    while (!queue.empty() || !waiting.empty()) {
-      while (!queue.empty() && static_cast<int>(waiting.size()) < options.forks) {
-        std::string node = queue.front();
-        queue.pop_front();
-        waiting.insert(node);
-        v1::PlanRequest request;
-        *request.mutable_document() = input.envelopes.at(node);
-        request.set_stage(stage.number);
-        for (const std::string& id : selected->second.at(node)) request.add_only(id);
-        *request.mutable_secrets() = input.secrets;
-        calls.push_back(fleet.Plan(
-            node, request, options.answer_timeout,
-            ByMail<v1::PlanResponse>(mailbox, [&, node](absl::StatusOr<v1::PlanResponse> answer) {
-              waiting.erase(node);
-              if (answer.ok()) {
-                entry.by_node.emplace(node, std::move(*answer->mutable_plan()));
-              } else {
-                entry.by_node.emplace(node, answer.status());
-              }
-            })));
-      }
-      mailbox->Deliver(kRunTick);
-      observer.OnTick(stage, std::vector<std::string>(waiting.begin(), waiting.end()));
-      if (options.interrupts() > 0 && !cancelled) {
-        cancelled = true;
-        result.interrupted = true;
-        queue.clear();
-        for (auto& call : calls) call->Cancel();
-      }
-    }
-    if (result.interrupted) break;
-    for (const auto& [node, plan] : entry.by_node) {
-      bool settled = plan.ok() && std::all_of(plan->resources().begin(), plan->resources().end(),
-                                              [](const v1::ResourcePlan& r) {
-                                                return r.outcome() == v1::OUTCOME_UNCHANGED;
-                                              });
-      if (!settled) first_unfinished = stage.number;
-    }
-  }
-  return result;
 }
 
 }  // namespace trustline::controller

@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,10 +40,19 @@ struct RunInput {
   // [stage][node] -> ids; nodes that are not there are not asked. An empty list means every
   // resource of the stage.
   std::map<uint32_t, std::map<std::string, std::vector<std::string>>> selected;
+  // Nodes of --limit; they have a line in the recap also when all of their tasks were skipped.
+  std::set<std::string> allowed;
 };
 
 // Fills `selected` from a mask and the nodes of --limit.
 void SelectResources(const Mask& mask, const std::vector<std::string>& allowed, RunInput& input);
+
+// --start-at-task: leaves out what comes before the first task of that name, as Ansible does; also
+// stages before. NotFound, with the nearest name, when no selected task is called that.
+absl::Status StartAtTask(const std::string& task, RunInput& input);
+
+// --step: has every stage that asks nodes wait for a confirmation before it starts.
+void AskBeforeEveryStage(RunInput& input);
 
 // Pointer resources that the mask leaves out on some of the nodes that declare them: phones of the
 // scope would get whichever server answers first. One line each, naming who is in and who is out.
@@ -76,6 +86,9 @@ struct PlanResult {
 };
 PlanResult RunPlan(Fleet& fleet, const RunInput& input, const RunOptions& options,
                    RunObserver& observer);
+// Only the gates of `input.selected`, each by itself: none waits for what another one says.
+PlanResult RunGates(Fleet& fleet, const RunInput& input, const RunOptions& options,
+                    RunObserver& observer);
 
 // How a failed call counts: unreachable (no answer, wrong identity), refused (lease, precondition,
 // role), failed.

@@ -332,7 +332,16 @@ class Pkcs12Reader {
   }
 
   static std::string FriendlyName(PKCS12_SAFEBAG* bag) {
-    char* text = PKCS12_get_friendlyname(bag);
+    const ASN1_TYPE* attribute = PKCS12_SAFEBAG_get0_attr(bag, NID_friendlyName);
+    if (attribute == nullptr || attribute->type != V_ASN1_BMPSTRING) return "";
+    // OpenSSL 3.0.19 finds no text in a name whose last character takes three bytes of UTF-8,
+    // unless a NUL follows; so PKCS12_get_friendlyname cannot be used.
+    const ASN1_BMPSTRING* wide = attribute->value.bmpstring;
+    std::string terminated(reinterpret_cast<const char*>(wide->data),
+                           static_cast<size_t>(wide->length));
+    terminated.append(2, '\0');
+    char* text = OPENSSL_uni2utf8(reinterpret_cast<const unsigned char*>(terminated.data()),
+                                  static_cast<int>(terminated.size()));
     std::string name = text == nullptr ? "" : text;
     OPENSSL_free(text);
     return name;

@@ -27,7 +27,6 @@ constexpr size_t kLeastSize = 300;
 constexpr uint8_t kPad = 0;
 constexpr uint8_t kOverload = 52;
 constexpr uint8_t kMessageType = 53;
-constexpr uint8_t kRelayInformation = 82;
 constexpr uint8_t kEnd = 255;
 constexpr uint8_t kEthernet = 1;
 
@@ -91,12 +90,14 @@ std::string EncodeDhcp(const DhcpMessage& message) {
   const char type = static_cast<char>(message.type);
   AppendOption(kMessageType, absl::string_view(&type, 1), out);
   for (const auto& [code, value] : message.options) {
-    if (code == kPad || code == kEnd || code == kMessageType || code == kRelayInformation) continue;
+    if (code == kPad || code == kEnd || code == kMessageType || code == kOptionRelayInformation)
+      continue;
     AppendOption(code, value, out);
   }
   // What a relay adds comes last (RFC 3046, 2.1).
-  if (const auto relay = message.options.find(kRelayInformation); relay != message.options.end()) {
-    AppendOption(kRelayInformation, relay->second, out);
+  if (const auto relay = message.options.find(kOptionRelayInformation);
+      relay != message.options.end()) {
+    AppendOption(kOptionRelayInformation, relay->second, out);
   }
   out.push_back(static_cast<char>(kEnd));
   if (out.size() < kLeastSize) out.resize(kLeastSize, '\0');

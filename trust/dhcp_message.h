@@ -14,6 +14,7 @@
 
 namespace trustline {
 
+inline constexpr uint8_t kOptionRelayInformation = 82;
 inline constexpr uint8_t kOptionTftpServers = 150;
 
 enum class DhcpType : uint8_t {

@@ -42,7 +42,6 @@ constexpr uint16_t kServerPort = 67;
 constexpr uint16_t kClientPort = 68;
 constexpr uint8_t kParameterRequestList = 55;
 constexpr uint8_t kServerIdentifier = 54;
-constexpr uint8_t kRelayInformation = 82;
 constexpr uint8_t kLinkSelection = 5;
 constexpr int kTries = 4;
 constexpr uint32_t kDefaultTimeoutMs = 3000;
@@ -298,7 +297,7 @@ absl::StatusOr<v1::ProbeResponse> UdpDhcpProber::Probe(const v1::ProbeRequest& r
     question.giaddr = source;
     std::string link_selection = {static_cast<char>(kLinkSelection), 4};
     absl::StrAppend(&link_selection, EncodeOption150({subnet->network}));  // 4 bytes, network order
-    question.options[kRelayInformation] = link_selection;
+    question.options[kOptionRelayInformation] = link_selection;
     wanted = DhcpType::kOffer;
     response.set_how(absl::StrCat("DHCPDISCOVER via relay ", FormatIpv4(source)));
   }

@@ -1,32 +1,16 @@
 #include "trust/tftp_pointer_rules.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <cstdint>
-#include <optional>
 #include <set>
-#include <utility>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/ascii.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
-#include "absl/strings/str_split.h"
+#include "trust/dhcp_message.h"
 
 namespace trustline {
 namespace {
-
-std::optional<uint32_t> ParseIpv4(const std::string& text) {
-  in_addr address{};
-  if (inet_pton(AF_INET, text.c_str(), &address) != 1) return std::nullopt;
-  return ntohl(address.s_addr);
-}
-
-std::string FormatIpv4(uint32_t address) {
-  return absl::StrFormat("%d.%d.%d.%d", address >> 24, address >> 16 & 255, address >> 8 & 255,
-                         address & 255);
-}
 
 struct Owner {
   const v1::Cluster* cluster = nullptr;
@@ -51,19 +35,8 @@ void CheckScope(const v1::PointerScope& scope, TftpPointerFindings& findings) {
         "unsupported: a client class as scope; use a subnet, a reservation or global");
   }
   if (scope.subnet().empty()) return;
-  const std::pair<std::string, std::string> parts =
-      absl::StrSplit(scope.subnet(), absl::MaxSplits('/', 1));
-  const std::optional<uint32_t> address = ParseIpv4(parts.first);
-  uint32_t bits = 0;
-  if (!address || !absl::SimpleAtoi(parts.second, &bits) || bits > 32) {
-    findings.errors.push_back(absl::StrCat("\"", scope.subnet(), "\" is not an IPv4 subnet"));
-    return;
-  }
-  const uint32_t mask = bits == 0 ? 0 : ~uint32_t{0} << (32 - bits);
-  if ((*address & mask) != *address) {
-    findings.errors.push_back(absl::StrCat("\"", scope.subnet(),
-                                           "\" has host bits set; the subnet is ",
-                                           FormatIpv4(*address & mask), "/", bits));
+  if (const auto subnet = ParseIpv4Subnet(scope.subnet()); !subnet.ok()) {
+    findings.errors.emplace_back(subnet.status().message());
   }
 }
 
@@ -73,6 +46,7 @@ TftpPointerFindings CheckTftpPointer(const v1::TftpPointerSpec& spec,
                                      const v1::Topology& topology) {
   TftpPointerFindings findings;
   CheckScope(spec.scope(), findings);
+  findings.scope_errors = findings.errors.size();
   if (spec.tftp_servers().empty()) {
     findings.errors.push_back("tftp_servers is empty; option 150 needs 1 or 2 addresses");
   }
@@ -86,9 +60,9 @@ TftpPointerFindings CheckTftpPointer(const v1::TftpPointerSpec& spec,
   Owner first;
   bool mixed = false;
   for (const std::string& address : spec.tftp_servers()) {
-    const std::optional<uint32_t> number = ParseIpv4(address);
-    if (!number) {
-      findings.errors.push_back(absl::StrCat("\"", address, "\" is not an IPv4 address"));
+    const absl::StatusOr<uint32_t> number = ParseIpv4(address);
+    if (!number.ok()) {
+      findings.errors.emplace_back(number.status().message());
       continue;
     }
     // 0/8 this network, 127/8 loopback, 224/4 multicast, 240/4 reserved with the broadcast address.

@@ -3,6 +3,7 @@
 // of two clusters may fall back to the old one and flap between them.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -13,6 +14,7 @@ namespace trustline {
 
 struct TftpPointerFindings {
   std::vector<std::string> errors;
+  size_t scope_errors = 0;  // the first so many of `errors` are about the scope, the others are not
   std::vector<std::string> warnings;
 };
 

@@ -442,4 +442,24 @@ std::optional<std::string> KeaConfig::SubnetToAsk(const KeaScope& scope) const {
   return all_see_it ? std::string() : sees_it;
 }
 
+absl::StatusOr<KeaServed> KeaConfig::Served(const KeaScope& scope) const {
+  TL_ASSIGN_OR_RETURN(const Place place, Find(scope));
+  KeaServed served;
+  TL_ASSIGN_OR_RETURN(served.pointer, Pointer(scope));
+  served.subnet_to_ask = SubnetToAsk(scope);
+  const auto set = [&] { return !served.pointer.text.empty(); };
+  if (set() || scope.type == KeaScope::Type::kGlobal) return served;
+  ForEachSubnet(dhcp4(), [&](const KeaValue& subnet, const KeaValue* network) {
+    if (place.subnet.empty() || SubnetName(subnet) != place.subnet || set()) return;
+    served.pointer = Setting(subnet).value_or(KeaPointer());
+    if (!set() && network != nullptr) served.pointer = Setting(*network).value_or(KeaPointer());
+  });
+  if (set()) return served;
+  const KeaScope global{KeaScope::Type::kGlobal, ""};
+  TL_ASSIGN_OR_RETURN(served.pointer, Pointer(global));
+  // A reservation outside every subnet is seen where the global value is.
+  if (place.subnet.empty()) served.subnet_to_ask = SubnetToAsk(global);
+  return served;
+}
+
 }  // namespace trustline::agent

@@ -38,6 +38,12 @@ struct KeaNarrowerScope {
   KeaPointer pointer;
 };
 
+// What clients of a scope are given, whichever scope around it sets it.
+struct KeaServed {
+  KeaPointer pointer;
+  std::optional<std::string> subnet_to_ask;  // as SubnetToAsk, of the scope whose value it is
+};
+
 // Immutable; safe for concurrent use.
 class KeaConfig {
  public:
@@ -69,6 +75,10 @@ class KeaConfig {
   // global reservation). nullopt: nowhere, as every subnet sets a value itself, or there is no such
   // scope.
   std::optional<std::string> SubnetToAsk(const KeaScope& scope) const;
+
+  // The scope's own value, else that of its subnet, shared network, or the global one; classes are
+  // left out, as nobody knows who is in them. Errors as Pointer.
+  absl::StatusOr<KeaServed> Served(const KeaScope& scope) const;
 
   // The code of a dhcp4 option that this configuration itself defines.
   std::optional<int> CodeOf(absl::string_view option_name) const;

@@ -1,5 +1,6 @@
 // The kinds this agent knows. A new one is one line here.
 #include <memory>
+#include <utility>
 
 #include "agent/resource_kind.h"
 #include "agent/resources/bundle_consolidation.h"
@@ -8,10 +9,12 @@
 #include "agent/resources/certificate.h"
 #include "agent/resources/service.h"
 #include "agent/resources/tftp_pointer.h"
+#include "agent/resources/trust_gate.h"
 
 namespace trustline::agent {
 
-KindRegistry MakeKindRegistry() {
+KindRegistry MakeKindRegistry(std::shared_ptr<const PhoneNetworks> phones) {
+  if (phones == nullptr) phones = LivePhoneNetworks();
   KindRegistry kinds;
   kinds.push_back(std::make_unique<CertificateKind>());
   kinds.push_back(std::make_unique<BundleExportKind>());
@@ -19,6 +22,7 @@ KindRegistry MakeKindRegistry() {
   kinds.push_back(std::make_unique<BundleImportKind>());
   kinds.push_back(std::make_unique<TftpPointerKind>());
   kinds.push_back(std::make_unique<ServiceKind>());
+  kinds.push_back(std::make_unique<TrustGateKind>(std::move(phones)));
   return kinds;
 }
 

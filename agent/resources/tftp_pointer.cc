@@ -7,8 +7,10 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
 #include "agent/dhcp/kea_compare.h"
 #include "agent/dhcp/kea_config.h"
+#include "agent/gate/verdict.h"
 #include "protos/trustline/v1/kinds/tftp_pointer.pb.h"
 #include "trust/dhcp_message.h"
 #include "trust/status_macros.h"
@@ -93,6 +95,34 @@ absl::Status LoadFile(const Host& host) {
   return CheckLoaded(host);
 }
 
+// What clients of a scope are given: its own value, else that of a wider scope.
+absl::StatusOr<std::vector<uint32_t>> ServedTo(const KeaConfig& file, const KeaScope& scope) {
+  TL_ASSIGN_OR_RETURN(const KeaPointer own, file.Pointer(scope));
+  if (!own.addresses.empty()) return own.addresses;
+  if (scope.type == KeaScope::Type::kReservation) {
+    const std::optional<std::string> subnet = file.SubnetToAsk(scope);
+    if (subnet.has_value() && !subnet->empty()) {
+      return ServedTo(file, {KeaScope::Type::kSubnet, *subnet});
+    }
+  }
+  if (scope.type == KeaScope::Type::kGlobal) return std::vector<uint32_t>{};
+  return ServedTo(file, {KeaScope::Type::kGlobal, ""});
+}
+
+v1::GateQuestion QuestionOf(const PlanContext& context) {
+  v1::GateQuestion question;
+  question.set_playbook(context.document.playbook());
+  question.set_document_sha256(context.document_digest);
+  *question.mutable_scope() = SpecOf(context.resource).scope();
+  return question;
+}
+
+std::string NoGate(const PlanContext& context) {
+  return absl::StrCat("agent.yaml of ", context.self.node,
+                      " lets only pointers with a gate move (gated_pointers_only), and the play "
+                      "of this one has none");
+}
+
 Resolved Verdict(v1::Outcome outcome, std::vector<std::string> reasons) {
   Resolved resolved;
   resolved.verdict = outcome;
@@ -143,6 +173,71 @@ std::string ShownOption(const v1::ProbeResponse& response) {
                         : absl::StrCat("malformed bytes (", hex, ")");
 }
 
+// What is asked for on the wire, and what must come back.
+struct WireQuestion {
+  std::string scope_name;
+  std::string probe_from;
+  KeaScope scope;
+  // Where the value can be seen (KeaConfig::SubnetToAsk); nullopt: nowhere, but the server must
+  // still answer.
+  std::optional<std::string> subnet = std::nullopt;
+  std::vector<uint32_t> expected = {};  // empty: no option 150
+};
+
+// FailedPrecondition: no answer any more, or another value.
+absl::Status AskOnTheWire(const WireQuestion& wire, const std::string& node, const HostView& host,
+                          Prover& prover) {
+  TL_ASSIGN_OR_RETURN(const std::string server, host.dhcp.ServerAddress());
+  v1::ProbeRequest question;
+  question.set_server(server);
+  question.set_subnet(wire.subnet.value_or(""));
+  if (wire.scope.type == KeaScope::Type::kReservation) {
+    question.set_hardware_address(NormalMac(wire.scope.key));
+  }
+  question.set_may_discover(true);
+  const absl::StatusOr<v1::ProbeResponse> answer = prover.Ask(wire.probe_from, question);
+  if (!answer.ok()) {
+    return Named(answer.status(), absl::StrCat("option 150 of ", wire.scope_name,
+                                               " could not be asked for from ", wire.probe_from));
+  }
+  if (!answer->answered()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(node, " does not answer any more: no reply to ", answer->how(), " from ",
+                     wire.probe_from, " to ", server));
+  }
+  if (!wire.subnet) return absl::OkStatus();
+  v1::ProbeResponse wanted;
+  wanted.set_present(!wire.expected.empty());
+  wanted.set_option_150(EncodeOption150(wire.expected));
+  if (answer->present() != wanted.present() || answer->option_150() != wanted.option_150()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        node, " hands out ", ShownOption(*answer), " for ", wire.scope_name, " where ",
+        ShownOption(wanted), " is expected (", answer->how(), " from ", wire.probe_from, ")"));
+  }
+  return absl::OkStatus();
+}
+
+// Undo arguments, which the journal and generations keep: "subnet 10.30.0.0/24 asked from probe".
+// Agents of before wrote only the scope's name.
+constexpr absl::string_view kAskedFrom = " asked from ";
+
+std::string UndoArgument(const std::string& scope_name, const std::string& probe_from) {
+  return absl::StrCat(scope_name, kAskedFrom, probe_from);
+}
+
+WireQuestion ReadUndoArgument(const std::string& argument) {
+  const std::pair<std::string, std::string> parts =
+      absl::StrSplit(argument, absl::MaxSplits(kAskedFrom, 1));
+  WireQuestion question{parts.first, parts.second, {}};
+  absl::string_view name = parts.first;
+  if (absl::ConsumePrefix(&name, "subnet ")) {
+    question.scope = {KeaScope::Type::kSubnet, std::string(name)};
+  } else if (absl::ConsumePrefix(&name, "reservation ")) {
+    question.scope = {KeaScope::Type::kReservation, std::string(name)};
+  }
+  return question;
+}
+
 }  // namespace
 
 std::vector<std::string> TftpPointerKind::Claims(const v1::Resource& resource) const {
@@ -184,6 +279,9 @@ absl::StatusOr<Resolved> TftpPointerKind::Resolve(const PlanContext& context) co
   Resolved resolved;
   resolved.desired = State(scope_name, JoinIpv4(addresses), true);
   resolved.warnings = std::move(findings.warnings);
+  if (!context.resource.has_gate() && context.host.layout.gated_pointers_only) {
+    resolved.warnings.push_back(NoGate(context));
+  }
   for (std::string& warning : HidingWarnings(*file, scope, scope_name, addresses)) {
     resolved.warnings.push_back(std::move(warning));
   }
@@ -223,7 +321,8 @@ absl::Status TftpPointerKind::Stage(const PlanContext& context, const Message& d
   TL_RETURN_IF_ERROR(context.host.dhcp.TestConfig(image.bytes));
   TL_RETURN_IF_ERROR(transaction.WriteFile(path, std::move(image)));
   const std::string& scope_name = Fact(desired).scope();
-  transaction.AddEffect(absl::StrCat("have Kea load option 150 of ", scope_name), scope_name,
+  transaction.AddEffect(absl::StrCat("have Kea load option 150 of ", scope_name),
+                        UndoArgument(scope_name, spec.probe_from()),
                         [](const Host& host, Hubs&) { return LoadFile(host); });
   return absl::OkStatus();
 }
@@ -231,42 +330,52 @@ absl::Status TftpPointerKind::Stage(const PlanContext& context, const Message& d
 absl::Status TftpPointerKind::Prove(const PlanContext& context, const Message& desired,
                                     Prover& prover) const {
   const v1::TftpPointerSpec& spec = SpecOf(context.resource);
-  const std::string& node = context.self.node;
-  const std::string& scope_name = Fact(desired).scope();
   const KeaScope scope = ScopeOf(spec.scope());
-  TL_ASSIGN_OR_RETURN(const std::vector<uint32_t> addresses, AddressesOf(spec));
-  TL_ASSIGN_OR_RETURN(const std::string server, context.host.dhcp.ServerAddress());
+  WireQuestion question{Fact(desired).scope(), spec.probe_from(), scope};
+  TL_ASSIGN_OR_RETURN(question.expected, AddressesOf(spec));
   TL_ASSIGN_OR_RETURN(const KeaConfig file, ReadFile(context.host.dhcp, context.host.files));
-  // Where every subnet hides a global value nobody can see it, but the server must still answer.
-  const std::optional<std::string> subnet = file.SubnetToAsk(scope);
+  question.subnet = file.SubnetToAsk(scope);
+  return AskOnTheWire(question, context.self.node, context.host, prover);
+}
 
-  v1::ProbeRequest question;
-  question.set_server(server);
-  question.set_subnet(subnet.value_or(""));
-  if (scope.type == KeaScope::Type::kReservation) {
-    question.set_hardware_address(NormalMac(scope.key));
+absl::StatusOr<Permission> TftpPointerKind::Permit(const PlanContext& context, const Message&,
+                                                   const Message&, Prover& prover) const {
+  const v1::TftpPointerSpec& spec = SpecOf(context.resource);
+  Permission permission;
+  if (!context.resource.has_gate()) {
+    if (context.host.layout.gated_pointers_only) permission.refusals = {NoGate(context)};
+    return permission;
   }
-  question.set_may_discover(true);
-  const absl::StatusOr<v1::ProbeResponse> answer = prover.Ask(spec.probe_from(), question);
-  if (!answer.ok()) {
-    return Named(answer.status(), absl::StrCat("option 150 of ", scope_name,
-                                               " could not be asked for from ", spec.probe_from()));
+  v1::GateQuestion question = QuestionOf(context);
+  *question.mutable_tftp_servers() = spec.tftp_servers();
+  permission.refusals = AskJudges(context.resource.gate(), std::move(question), context.self,
+                                  context.host.clock, prover);
+  return permission;
+}
+
+absl::StatusOr<Permission> TftpPointerKind::PermitUndo(const PlanContext& context,
+                                                       const FileView& restored,
+                                                       Prover& prover) const {
+  Permission permission;
+  if (!context.resource.has_gate()) {
+    if (context.host.layout.gated_pointers_only) permission.refusals = {NoGate(context)};
+    return permission;
   }
-  if (!answer->answered()) {
-    return absl::FailedPreconditionError(
-        absl::StrCat(node, " does not answer any more: no reply to ", answer->how(), " from ",
-                     spec.probe_from(), " to ", server));
+  TL_ASSIGN_OR_RETURN(const KeaConfig file, ReadFile(context.host.dhcp, restored));
+  TL_ASSIGN_OR_RETURN(const std::vector<uint32_t> addresses,
+                      ServedTo(file, ScopeOf(SpecOf(context.resource).scope())));
+  if (addresses.empty()) {
+    permission.warnings.push_back(
+        absl::StrCat(PointerScopeName(SpecOf(context.resource).scope()),
+                     " will name no TFTP server again, so there is no way back to judge"));
+    return permission;
   }
-  if (!subnet) return absl::OkStatus();
-  if (!answer->present() || answer->option_150() != EncodeOption150(addresses)) {
-    v1::ProbeResponse wanted;
-    wanted.set_present(true);
-    wanted.set_option_150(EncodeOption150(addresses));
-    return absl::FailedPreconditionError(absl::StrCat(
-        node, " hands out ", ShownOption(*answer), " for ", scope_name, " where ",
-        ShownOption(wanted), " is expected (", answer->how(), " from ", spec.probe_from(), ")"));
-  }
-  return absl::OkStatus();
+  v1::GateQuestion question = QuestionOf(context);
+  question.set_return_trip(true);
+  for (const uint32_t address : addresses) question.add_tftp_servers(JoinIpv4({address}));
+  permission.refusals = AskJudges(context.resource.gate(), std::move(question), context.self,
+                                  context.host.clock, prover);
+  return permission;
 }
 
 absl::Status TftpPointerKind::Undo(const std::string& undo_argument, const Host& host) const {
@@ -275,7 +384,30 @@ absl::Status TftpPointerKind::Undo(const std::string& undo_argument, const Host&
   absl::Status status = host.dhcp.Reload();
   if (status.ok()) status = CheckLoaded(host);
   if (status.ok()) return status;
-  return Named(status, absl::StrCat("putting option 150 of ", undo_argument, " back"));
+  return Named(status, absl::StrCat("putting option 150 of ",
+                                    ReadUndoArgument(undo_argument).scope_name, " back"));
+}
+
+absl::Status TftpPointerKind::ProveUndone(const std::string& undo_argument, const std::string& node,
+                                          const HostView& host, Prover& prover,
+                                          std::vector<std::string>& warnings) const {
+  WireQuestion question = ReadUndoArgument(undo_argument);
+  if (question.probe_from.empty()) {
+    warnings.push_back(absl::StrCat("option 150 of ", question.scope_name,
+                                    " was not asked for on the wire: the run did not record from "
+                                    "where"));
+    return absl::OkStatus();
+  }
+  TL_ASSIGN_OR_RETURN(const KeaConfig file, ReadFile(host.dhcp, host.files));
+  TL_ASSIGN_OR_RETURN(const KeaServed served, file.Served(question.scope));
+  if (served.pointer.addresses.empty() && !served.pointer.text.empty()) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("the file's option 150 of ", question.scope_name, " ('", served.pointer.text,
+                     "') is no list of addresses that an answer could be compared with"));
+  }
+  question.expected = served.pointer.addresses;
+  question.subnet = served.subnet_to_ask;
+  return AskOnTheWire(question, node, host, prover);
 }
 
 std::string TftpPointerKind::Describe(const v1::Change& change, const Message& desired,

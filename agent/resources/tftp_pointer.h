@@ -26,9 +26,23 @@ class TftpPointerKind final : public ResourceKind {
   // or with another value.
   absl::Status Prove(const PlanContext& context, const google::protobuf::Message& desired,
                      Prover& prover) const override;
+  // Has every judge of the play's gate say that phones would accept the value. Refuses a pointer
+  // without a gate where agent.yaml says gated_pointers_only.
+  absl::StatusOr<Permission> Permit(const PlanContext& context,
+                                    const google::protobuf::Message& desired,
+                                    const google::protobuf::Message& present,
+                                    Prover& prover) const override;
+  // The same for the way back: phones that have moved would accept what the scope serves again.
+  absl::StatusOr<Permission> PermitUndo(const PlanContext& context, const FileView& restored,
+                                        Prover& prover) const override;
   // The restored file is loaded again, also where the server runs but answers nobody because of the
   // file before.
   absl::Status Undo(const std::string& undo_argument, const Host& host) const override;
+  // The node that was asked when the value was set is asked again; the bytes are those the restored
+  // file gives clients of the scope. Errors as Prove.
+  absl::Status ProveUndone(const std::string& undo_argument, const std::string& node,
+                           const HostView& host, Prover& prover,
+                           std::vector<std::string>& warnings) const override;
   std::string Describe(const v1::Change& change, const google::protobuf::Message& desired,
                        const google::protobuf::Message& present) const override;
 };

@@ -219,7 +219,9 @@ int RunAgentProgram(int argc, char** argv, CallHook hook) {
     return fail("an interrupted transaction could not be settled", recovered.status(), 1);
   for (const std::string& line : *recovered) Log(LogLevel::kWarning, "recovered", {{"what", line}});
 
-  std::unique_ptr<StageRunner> runner = MakeStageRunner(converger);
+  GateKeeper gates([&keeper = **identity] { return keeper.Current(); }, host.host(),
+                   LivePhoneNetworks());
+  std::unique_ptr<StageRunner> runner = MakeStageRunner(converger, gates);
   UdpDhcpProber prober;
   absl::StatusOr<std::unique_ptr<AgentServer>> server =
       AgentServer::Start(*config, {config->node(), TRUSTLINE_VERSION, KindNames(kinds)},

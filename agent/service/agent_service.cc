@@ -198,6 +198,18 @@ grpc::ServerUnaryReactor* AgentService::Probe(grpc::CallbackServerContext* conte
       });
 }
 
+grpc::ServerUnaryReactor* AgentService::Judge(grpc::CallbackServerContext* context,
+                                              const v1::JudgeRequest* request,
+                                              v1::JudgeResponse* response) {
+  const absl::StatusOr<Caller> caller = CallerOf(*context);
+  if (!caller.ok()) return Answer(context, CallRecord("Judge", "unknown"), caller.status());
+  return OnPool(context, CallRecord("Judge", caller->identity.ToUri()),
+                [this, request, response]() -> absl::Status {
+                  TL_ASSIGN_OR_RETURN(*response, runner_.Judge(request->question()));
+                  return absl::OkStatus();
+                });
+}
+
 grpc::ServerBidiReactor<v1::ApplyRequest, v1::ApplyEvent>* AgentService::ApplyStage(
     grpc::CallbackServerContext* context) {
   using Talk = Conversation<v1::ApplyRequest>;
@@ -210,6 +222,9 @@ grpc::ServerBidiReactor<v1::ApplyRequest, v1::ApplyEvent>* AgentService::ApplySt
     const v1::ApplyStart& start = request.start();
     record->set_run(start.run_id());
     record->set_stage(StageText(start.stage()));
+    if (!start.override_gate().empty())
+      TL_RETURN_IF_ERROR(
+          authorizer_.Demand(*caller, v1::ROLE_ADMIN, "moving a pointer without a verdict"));
     TL_RETURN_IF_ERROR(RefuseWhileDraining());
     absl::StatusOr<LeaseTable::Use> use = leases_.Demand(start.run_id(), record->caller());
     TL_RETURN_IF_ERROR(use.status());
@@ -222,6 +237,7 @@ grpc::ServerBidiReactor<v1::ApplyRequest, v1::ApplyEvent>* AgentService::ApplySt
     stage.secrets = start.secrets();
     stage.run_id = start.run_id();
     stage.plan_id = start.plan_id();
+    stage.override_gate = start.override_gate();
     TL_RETURN_IF_ERROR(WorkBegins());
     const absl::Status queued = writing_.Submit([this, &talk, held, stage = std::move(stage)] {
       const auto cancelled = [this, &talk] { return cancel_work_ || talk.Broken(); };
@@ -256,6 +272,9 @@ grpc::ServerBidiReactor<v1::RollbackRequest, v1::ApplyEvent>* AgentService::Roll
     if (start.include_trust())
       TL_RETURN_IF_ERROR(
           authorizer_.Demand(*caller, v1::ROLE_ADMIN, "removing trust (include_trust)"));
+    if (!start.override_gate().empty())
+      TL_RETURN_IF_ERROR(
+          authorizer_.Demand(*caller, v1::ROLE_ADMIN, "putting a pointer back without a verdict"));
     TL_RETURN_IF_ERROR(RefuseWhileDraining());
     absl::StatusOr<LeaseTable::Use> use = leases_.Demand(start.run_id(), record->caller());
     TL_RETURN_IF_ERROR(use.status());

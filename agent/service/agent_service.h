@@ -57,6 +57,9 @@ class AgentService final : public v1::Agent::CallbackService {
   grpc::ServerUnaryReactor* Probe(grpc::CallbackServerContext* context,
                                   const v1::ProbeRequest* request,
                                   v1::ProbeResponse* response) override;
+  grpc::ServerUnaryReactor* Judge(grpc::CallbackServerContext* context,
+                                  const v1::JudgeRequest* request,
+                                  v1::JudgeResponse* response) override;
   grpc::ServerBidiReactor<v1::ApplyRequest, v1::ApplyEvent>* ApplyStage(
       grpc::CallbackServerContext* context) override;
   grpc::ServerBidiReactor<v1::RollbackRequest, v1::ApplyEvent>* Rollback(

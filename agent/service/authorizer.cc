@@ -21,7 +21,7 @@ constexpr MethodRule kAgentMethods[] = {
     {"Describe", v1::ROLE_VIEWER},     {"Status", v1::ROLE_VIEWER},
     {"PlanStage", v1::ROLE_OPERATOR},  {"Lease", v1::ROLE_OPERATOR},
     {"ApplyStage", v1::ROLE_OPERATOR}, {"Rollback", v1::ROLE_OPERATOR},
-    {"Probe", v1::ROLE_OPERATOR},
+    {"Probe", v1::ROLE_OPERATOR},      {"Judge", v1::ROLE_OPERATOR},
 };
 
 }  // namespace

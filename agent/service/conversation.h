@@ -63,37 +63,32 @@ class Conversation final : public grpc::ServerBidiReactor<Request, v1::ApplyEven
 
   absl::StatusOr<v1::ProbeResponse> Ask(const std::string& from_node,
                                         const v1::ProbeRequest& probe) override {
-    v1::ApplyEvent event;
-    {
-      std::lock_guard<std::mutex> lock(mutex_);
-      if (broken_) return Gone();
-      event.mutable_ask()->set_id(++last_question_);
-      answers_[last_question_];
-    }
-    const uint64_t id = event.ask().id();
-    event.mutable_ask()->set_from_node(from_node);
-    *event.mutable_ask()->mutable_probe() = probe;
-    Emit(event);
+    v1::ProofQuestion question;
+    question.set_from_node(from_node);
+    *question.mutable_probe() = probe;
     // The other end bounds the probe itself; this bounds an other end that forgets to answer.
-    auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(probe.timeout_ms()) +
-                 kAnswerGrace;
-    if (deadline_.has_value() && *deadline_ < until) until = *deadline_;
-    std::unique_lock<std::mutex> lock(mutex_);
-    const bool woken =
-        answered_.wait_until(lock, until, [&] { return broken_ || answers_[id].has_value(); });
-    std::optional<v1::ProofAnswer> answer = std::move(answers_[id]);
-    answers_.erase(id);
-    if (answer.has_value()) {
-      if (!answer->error().empty()) return absl::UnavailableError(answer->error());
-      if (!answer->has_response())
-        return absl::UnavailableError(
-            absl::StrCat(from_node, ": the answer holds neither response nor error"));
-      return std::move(*answer->mutable_response());
-    }
-    if (!woken)
+    absl::StatusOr<v1::ProofAnswer> answer =
+        AskRun(std::move(question), std::chrono::milliseconds(probe.timeout_ms()) + kAnswerGrace,
+               probe.server());
+    if (!answer.ok()) return answer.status();
+    if (!answer->has_response())
       return absl::UnavailableError(
-          absl::StrCat("no answer about ", probe.server(), " from ", from_node, " in time"));
-    return Gone();
+          absl::StrCat(from_node, ": the answer holds neither response nor error"));
+    return std::move(*answer->mutable_response());
+  }
+
+  absl::StatusOr<v1::Envelope> AskGate(const std::string& judge,
+                                       const v1::GateQuestion& gate) override {
+    v1::ProofQuestion question;
+    question.set_from_node(judge);
+    *question.mutable_gate() = gate;
+    absl::StatusOr<v1::ProofAnswer> answer =
+        AskRun(std::move(question), kVerdictPatience, gate.gate());
+    if (!answer.ok()) return answer.status();
+    if (!answer->has_verdict())
+      return absl::UnavailableError(
+          absl::StrCat(judge, ": the answer holds neither verdict nor error"));
+    return std::move(*answer->mutable_verdict());
   }
 
   // The last thing said. `this` may be gone when it returns.
@@ -177,6 +172,41 @@ class Conversation final : public grpc::ServerBidiReactor<Request, v1::ApplyEven
 
  private:
   static constexpr std::chrono::seconds kAnswerGrace{60};
+  // Simulated phones may have to wait for several servers that do not answer.
+  static constexpr std::chrono::seconds kVerdictPatience{300};
+
+  // Puts a question to the run; its answer holds no error. `about` is for an answer that does not
+  // come.
+  absl::StatusOr<v1::ProofAnswer> AskRun(v1::ProofQuestion question,
+                                         std::chrono::milliseconds patience,
+                                         const std::string& about) {
+    const std::string from_node = question.from_node();
+    v1::ApplyEvent event;
+    *event.mutable_ask() = std::move(question);
+    {
+      std::lock_guard<std::mutex> lock(mutex_);
+      if (broken_) return Gone();
+      event.mutable_ask()->set_id(++last_question_);
+      answers_[last_question_];
+    }
+    const uint64_t id = event.ask().id();
+    Emit(event);
+    auto until = std::chrono::steady_clock::now() + patience;
+    if (deadline_.has_value() && *deadline_ < until) until = *deadline_;
+    std::unique_lock<std::mutex> lock(mutex_);
+    const bool woken =
+        answered_.wait_until(lock, until, [&] { return broken_ || answers_[id].has_value(); });
+    std::optional<v1::ProofAnswer> answer = std::move(answers_[id]);
+    answers_.erase(id);
+    if (answer.has_value()) {
+      if (!answer->error().empty()) return absl::UnavailableError(answer->error());
+      return *std::move(answer);
+    }
+    if (!woken)
+      return absl::UnavailableError(
+          absl::StrCat("no answer about ", about, " from ", from_node, " in time"));
+    return Gone();
+  }
 
   static absl::Status Gone() {
     return absl::UnavailableError("the run that could ask is gone: its connection is closed");

@@ -5,7 +5,7 @@ namespace {
 
 class ConvergerRunner final : public StageRunner {
  public:
-  explicit ConvergerRunner(Converger& converger) : converger_(converger) {}
+  ConvergerRunner(Converger& converger, GateKeeper& gates) : converger_(converger), gates_(gates) {}
   absl::StatusOr<v1::Plan> PlanStage(const StageRequest& request) override {
     return converger_.PlanStage(request);
   }
@@ -22,14 +22,19 @@ class ConvergerRunner final : public StageRunner {
     return converger_.FillStatus(status);
   }
 
+  absl::StatusOr<v1::JudgeResponse> Judge(const v1::GateQuestion& question) override {
+    return gates_.Answer(question);
+  }
+
  private:
   Converger& converger_;
+  GateKeeper& gates_;
 };
 
 }  // namespace
 
-std::unique_ptr<StageRunner> MakeStageRunner(Converger& converger) {
-  return std::make_unique<ConvergerRunner>(converger);
+std::unique_ptr<StageRunner> MakeStageRunner(Converger& converger, GateKeeper& gates) {
+  return std::make_unique<ConvergerRunner>(converger, gates);
 }
 
 }  // namespace trustline::agent

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/converger.h"
+#include "agent/gate/gate_keeper.h"
 
 namespace trustline::agent {
 
@@ -22,9 +23,11 @@ class StageRunner {
   virtual absl::StatusOr<v1::StageReport> Rollback(const v1::RollbackStart& request, Prover& prover,
                                                    const EventSink& events) = 0;
   virtual absl::Status FillStatus(v1::StatusResponse& status) = 0;
+  // GateKeeper's.
+  virtual absl::StatusOr<v1::JudgeResponse> Judge(const v1::GateQuestion& question) = 0;
 };
 
-// The real one; `converger` outlives it.
-std::unique_ptr<StageRunner> MakeStageRunner(Converger& converger);
+// The real one; `converger` and `gates` outlive it.
+std::unique_ptr<StageRunner> MakeStageRunner(Converger& converger, GateKeeper& gates);
 
 }  // namespace trustline::agent

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <iostream>
 
+#include "absl/strings/ascii.h"
 #include "controller/exit_codes.h"
 
 namespace trustline::controller {
@@ -16,7 +17,9 @@ std::string DefaultPath(const char* variable, const char* below_home) {
   return std::string(home == nullptr ? "/root" : home) + below_home;
 }
 
-void AddOutput(CLI::App* command, Arguments& a, const std::set<std::string>& formats) {
+// Every document there is as JSON can be had as YAML (main.cc).
+void AddOutput(CLI::App* command, Arguments& a, std::set<std::string> formats) {
+  formats.insert("yaml");
   command->add_option("-o,--output", a.output, "Output format")
       ->check(CLI::IsMember(formats))
       ->capture_default_str();
@@ -56,6 +59,24 @@ void AddTags(CLI::App* command, Arguments& a) {
       ->allow_extra_args(false);
 }
 
+void AddOverride(CLI::App* command, Arguments& a) {
+  command
+      ->add_option("--override-gate", a.override_gate,
+                   "Move gated pointers without an accepting verdict, and why (admin role; "
+                   "recorded)")
+      ->check(CLI::Validator(
+          [](std::string& reason) {
+            return absl::StripAsciiWhitespace(reason).empty() ? std::string("say why")
+                                                              : std::string();
+          },
+          "REASON"));
+}
+
+void AddStart(CLI::App* command, Arguments& a) {
+  command->add_option("--start-at-task", a.start_at_task,
+                      "Leave out everything before the first task of this name");
+}
+
 void AddFleet(CLI::App* command, Arguments& a) {
   command
       ->add_option("--pki", a.pki_directory,
@@ -79,6 +100,33 @@ void AddLists(CLI::App* command, Arguments& a) {
   command->add_flag("--list-hosts", a.list_hosts, "List the hosts of every play and stop");
   command->add_flag("--list-tasks", a.list_tasks, "List the tasks and stop");
   command->add_flag("--list-tags", a.list_tags, "List the tags and stop");
+}
+
+void AddStragglers(CLI::App& app, Arguments& a) {
+  CLI::App* group =
+      app.add_subcommand("stragglers", "Phones that were not found at the destination");
+  group->require_subcommand(1);
+  group->footer(
+      "Example:\n  trustline stragglers list\n  trustline stragglers excuse SEP001122334455 "
+      "--reason 'scrapped, ticket 4711'");
+  const auto add_exchange = [&a](CLI::App* command) {
+    command->add_option("--exchange", a.exchange, "Only of this exchange");
+    AddHistory(command, a);
+    AddOutput(command, a, {"table", "json"});
+  };
+  CLI::App* list = group->add_subcommand("list", "Who is missing, and since when");
+  add_exchange(list);
+  list->add_flag("-a,--all", a.settled, "Also those that arrived or were excused");
+  list->add_flag("--no-headers", a.no_headers, "Leave the heading out");
+  list->footer("Example:\n  trustline stragglers list --exchange spring-migration -o json");
+  CLI::App* excuse = group->add_subcommand(
+      "excuse", "Take a phone off the ledger that will not come (scrapped, moved by hand)");
+  excuse->add_option("device", a.device, "Device name, as the list shows it")->required();
+  excuse->add_option("--reason", a.reason, "Why; kept in the history")->required();
+  excuse->add_option("--pki", a.pki_directory, "Directory with the operator's identity");
+  add_exchange(excuse);
+  excuse->footer(
+      "Example:\n  trustline stragglers excuse SEP001122334455 --reason 'scrapped, ticket 4711'");
 }
 
 void AddSignedFile(CLI::App& app, Arguments& a) {
@@ -224,6 +272,7 @@ bool ParseArguments(int argc, const char* const* argv, Arguments& a, int& exit_c
   AddPlaybook(plan, a);
   AddLimit(plan, a);
   AddTags(plan, a);
+  AddStart(plan, a);
   AddFleet(plan, a);
   AddLists(plan, a);
   AddOutput(plan, a, {"table", "json"});
@@ -236,6 +285,7 @@ bool ParseArguments(int argc, const char* const* argv, Arguments& a, int& exit_c
   AddPlaybook(apply, a);
   AddLimit(apply, a);
   AddTags(apply, a);
+  AddStart(apply, a);
   AddFleet(apply, a);
   AddHistory(apply, a);
   AddLists(apply, a);
@@ -243,7 +293,9 @@ bool ParseArguments(int argc, const char* const* argv, Arguments& a, int& exit_c
   apply->add_flag("-C,--check", a.check, "Plan instead of applying");
   apply->add_flag("-D,--diff", a.diff, "Show every change");
   apply->add_flag("--syntax-check", syntax_check, "Lint instead of applying");
-  apply->add_flag("-y,--yes", a.yes, "Confirm every pause");
+  auto* yes = apply->add_flag("-y,--yes", a.yes, "Confirm every pause");
+  apply->add_flag("--step", a.step, "Ask before every stage; no answer or a no stops there")
+      ->excludes(yes);
   apply
       ->add_option("--task-timeout", a.apply_timeout_seconds,
                    "Longest time one stage may take on one node, seconds")
@@ -251,6 +303,17 @@ bool ParseArguments(int argc, const char* const* argv, Arguments& a, int& exit_c
       ->capture_default_str();
   apply->footer(
       "Example:\n  trustline apply migrate-phones.yml -i inventory.yml -l 'source:&tftp' --diff");
+
+  AddOverride(apply, a);
+
+  CLI::App* preflight = app.add_subcommand(
+      "preflight", "Have only the gates judge: would the phones accept the destination, now?");
+  AddPlaybook(preflight, a);
+  AddFleet(preflight, a);
+  AddOutput(preflight, a, {"table", "json"});
+  preflight->footer(
+      "Exits 0 when every gate accepts, 8 when one refuses.\n"
+      "Example:\n  trustline preflight migrate-phones.yml -i inventory.yml");
 
   CLI::App* rollback = app.add_subcommand(
       "rollback", "Undo the last changing run on the selected nodes; imported trust stays");
@@ -271,6 +334,7 @@ bool ParseArguments(int argc, const char* const* argv, Arguments& a, int& exit_c
                    "Longest time it may take on one node, seconds")
       ->check(CLI::Range(1.0, 86400.0))
       ->capture_default_str();
+  AddOverride(rollback, a);
   rollback->footer("Example:\n  trustline rollback -i inventory.yml -l dhcp");
 
   CLI::App* status = app.add_subcommand("status", "What every node's agent says of itself");
@@ -363,6 +427,8 @@ bool ParseArguments(int argc, const char* const* argv, Arguments& a, int& exit_c
 
   AddSignedFile(app, a);
   AddTrustList(app, a);
+  AddStragglers(app, a);
+  AddPhone(app, a);
 
   CLI::App* version = app.add_subcommand("version", "Print the version");
   version->footer("Example:\n  trustline version");

@@ -1,8 +1,11 @@
-// The command line as a plain value. The one file that knows CLI11 is arguments.cc.
+// The command line as a plain value. arguments.cc and phone_arguments.cc are the files that know
+// CLI11.
 #pragma once
 
 #include <string>
 #include <vector>
+
+#include "controller/bin/phone_arguments.h"
 
 namespace trustline::controller {
 
@@ -15,12 +18,15 @@ struct TrustListArguments {
 
 struct Arguments {
   // "lint", "plan", "apply", "rollback", "status", "history list", "history show", "inventory",
-  // "pki init", ..., "version", "schema", "explain"
+  // "stragglers list",
+  // "stragglers excuse", "pki init", ..., "version", "schema", "explain"
   std::string command;
 
   std::string playbook;
   std::vector<std::string> inventories, extra_vars, tags, skip_tags;
   std::string limit;
+  std::string start_at_task;
+  bool step = false;
   bool check = false, diff = false, list_hosts = false, list_tasks = false, list_tags = false,
        yes = false, detailed_exitcode = false;
   bool include_trust = false, no_headers = false, watch = false, graph = false, graph_vars = false;
@@ -28,9 +34,14 @@ struct Arguments {
   double timeout_seconds = 30, apply_timeout_seconds = 600;
   std::string output = "table", colour = "auto";
   std::string pki_directory, operator_name, history_file;
-  std::string host;    // inventory --host
-  std::string run_id;  // history show, rollback --run
-  std::string kind;    // explain
+  std::string host;           // inventory --host
+  std::string override_gate;  // apply, rollback: why
+  std::string run_id;         // history show, rollback --run
+  std::string kind;           // explain
+
+  // stragglers
+  std::string exchange, device, reason;
+  bool settled = false;
 
   // pki
   std::string pki_domain, pki_kind, pki_name, pki_request, pki_out, pki_file, pki_ca;
@@ -43,6 +54,7 @@ struct Arguments {
   bool signed_notice = false, signed_replace = false;
 
   TrustListArguments trust_list;
+  PhoneArguments phone;
 };
 
 // Parses; on --help or a usage error prints what there is to say and sets `exit_code` (0 or 64),

@@ -6,6 +6,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "controller/bin/commands.h"
+#include "controller/bin/gate_advice.h"
 #include "controller/bin/session.h"
 #include "controller/exit_codes.h"
 #include "controller/history/history_store.h"
@@ -13,6 +14,7 @@
 #include "controller/inventory/inventory.h"
 #include "controller/render/json_output.h"
 #include "controller/render/run_text.h"
+#include "controller/straggler_guard.h"
 #include "trust/status_macros.h"
 
 namespace trustline::controller {
@@ -95,6 +97,25 @@ int Observed(const Arguments& arguments, const std::string& run_id, HistoryStore
   return Conclude(arguments, record, history, &lines);
 }
 
+// Planning looks at nodes only; what the ledger would refuse is said beside it.
+void WarnOfStragglers(const Arguments& arguments, const CompiledPlaybook& playbook) {
+  for (const StagePlan& stage : playbook.stages) {
+    if (!stage.require_no_stragglers) continue;
+    absl::StatusOr<std::string> why =
+        absl::StrCat("there is no history at ", arguments.history_file);
+    if (access(arguments.history_file.c_str(), R_OK) == 0) {
+      absl::StatusOr<std::unique_ptr<HistoryStore>> history =
+          HistoryStore::Open(arguments.history_file);
+      why = history.ok() ? WhySourceMustStay(**history, playbook.name) : history.status();
+    }
+    const std::string text = why.ok() ? *why : std::string(why.status().message());
+    if (text.empty()) return;
+    std::cerr << "warning: stage " << stage.number << " \"" << stage.play
+              << "\" would not start: " << text << "\n";
+    return;
+  }
+}
+
 }  // namespace
 
 int LintCommand(const Arguments& arguments) {
@@ -139,6 +160,7 @@ int PlanCommand(const Arguments& arguments) {
     ProgressLine progress(silent, std::cerr, isatty(STDERR_FILENO) == 1, absl::Now);
     plan = RunPlan(*prepared->fleet, prepared->input, options, progress);
   }
+  AdviseOnGates(arguments, *prepared, options.answer_timeout, plan);
   if (arguments.output == "json") {
     std::cout << PlanJson(plan, prepared->input.playbook);
   } else {
@@ -146,6 +168,7 @@ int PlanCommand(const Arguments& arguments) {
     PrintPlan(plan, prepared->input.playbook, TextOptionsOf(arguments), std::cout);
   }
   if (plan.interrupted) return kExitInterrupted;
+  WarnOfStragglers(arguments, prepared->input.playbook);
   PlanCounts counts = CountPlan(plan);
   if (counts.denied > 0) return kExitDenied;
   code = (counts.failed > 0 ? kExitFailed : 0) | (counts.unreachable > 0 ? kExitUnreachable : 0);
@@ -176,6 +199,9 @@ int ApplyCommand(const Arguments& arguments) {
   RunOptions options = RunOptionsOf(arguments);
   options.run_id = begun->run_id;
   options.ended_runs = begun->ended;
+  options.why_source_must_stay = [&] {
+    return WhySourceMustStay(**history, prepared->input.playbook.name);
+  };
   return Observed(arguments, begun->run_id, **history, [&](RunObserver& observer) {
     RunRecord record = RunApply(*prepared->fleet, prepared->input, options, observer);
     record.operator_name = prepared->who.name;
@@ -188,13 +214,23 @@ int RollbackCommand(const Arguments& arguments) {
   absl::StatusOr<Operator> who = LoadOperator(arguments.pki_directory, arguments.operator_name);
   if (!who.ok()) return Fail(who.status());
   int code = kExitOk;
-  std::optional<std::map<std::string, NodeAddress>> nodes = NodesOf(arguments, code);
+  std::map<std::string, NodeAddress> all;
+  std::optional<std::map<std::string, NodeAddress>> nodes = NodesOf(arguments, code, &all);
   if (!nodes) return code;
-  absl::StatusOr<std::unique_ptr<Fleet>> fleet = MakeGrpcFleet(who->files, *nodes);
+  absl::StatusOr<std::unique_ptr<Fleet>> fleet = MakeGrpcFleet(who->files, all);
   if (!fleet.ok()) return Fail(fleet.status());
   absl::StatusOr<std::unique_ptr<HistoryStore>> history =
       HistoryStore::Open(arguments.history_file);
   if (!history.ok()) return Fail(history.status());
+  if (arguments.include_trust) {
+    absl::StatusOr<std::string> why = WhyTrustMustStay(**history, arguments.run_id);
+    if (!why.ok()) return Fail(why.status());
+    if (!why->empty()) {
+      std::cerr << "refused: trust stays while phones may need it to move or to return: " << *why
+                << "\n";
+      return kExitRefused;
+    }
+  }
   absl::StatusOr<BegunRun> begun = BeginRun(arguments, **history, "rollback", "", who->name);
   if (!begun.ok()) return Fail(begun.status());
   RunOptions options = RunOptionsOf(arguments);

@@ -7,6 +7,7 @@ namespace trustline::controller {
 
 int LintCommand(const Arguments& arguments);
 int PlanCommand(const Arguments& arguments);
+int PreflightCommand(const Arguments& arguments);
 int ApplyCommand(const Arguments& arguments);
 int RollbackCommand(const Arguments& arguments);
 int StatusCommand(const Arguments& arguments);
@@ -16,6 +17,9 @@ int InventoryCommand(const Arguments& arguments);
 int PkiCommand(const Arguments& arguments);
 int SignedFileCommand(const Arguments& arguments);
 int TrustListCommand(const Arguments& arguments);
+int StragglersListCommand(const Arguments& arguments);
+int StragglersExcuseCommand(const Arguments& arguments);
+int PhoneCommand(const Arguments& arguments);
 int ExplainCommand(const Arguments& arguments);
 
 }  // namespace trustline::controller

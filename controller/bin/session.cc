@@ -162,6 +162,7 @@ RunOptions RunOptionsOf(const Arguments& arguments) {
   options.answer_timeout = absl::Seconds(arguments.timeout_seconds);
   options.apply_timeout = absl::Seconds(arguments.apply_timeout_seconds);
   options.interrupts = Interrupts;
+  options.override_gate = arguments.override_gate;
   options.confirm = [yes = arguments.yes](const std::string& prompt,
                                           const std::function<void()>& meanwhile) {
     return yes || AskOnTerminal(prompt, meanwhile);
@@ -215,7 +216,30 @@ std::optional<Prepared> Prepare(const Arguments& arguments, int& exit_code) {
   prepared.input.playbook = *std::move(compiled);
   SelectResources(Mask{arguments.limit, arguments.tags, arguments.skip_tags}, allowed,
                   prepared.input);
-  if (prepared.input.selected.empty()) {
+  if (arguments.command == "preflight") {
+    for (const StagePlan& stage : prepared.input.playbook.stages) {
+      if (stage.gate_for == 0) prepared.input.selected.erase(stage.number);
+    }
+    if (prepared.input.selected.empty()) {
+      std::cerr << "trustline: " << arguments.playbook << " has no gate\n";
+      exit_code = kExitNoInput;
+      return std::nullopt;
+    }
+  }
+  if (!arguments.start_at_task.empty()) {
+    if (absl::Status status = StartAtTask(arguments.start_at_task, prepared.input); !status.ok()) {
+      exit_code = Fail(status);
+      return std::nullopt;
+    }
+  }
+  if (arguments.step) AskBeforeEveryStage(prepared.input);
+  const bool masked = !arguments.tags.empty() || !arguments.skip_tags.empty();
+  // With tags nobody knows whether a skipped task would have been selected.
+  if (masked) prepared.input.allowed.clear();
+  const bool skipped_only = std::any_of(
+      prepared.input.playbook.skipped.begin(), prepared.input.playbook.skipped.end(),
+      [&](const SkippedTask& task) { return prepared.input.allowed.contains(task.node); });
+  if (prepared.input.selected.empty() && !skipped_only) {
     std::cerr << "trustline: --limit and --tags leave nothing to do in " << arguments.playbook
               << "\n";
     exit_code = kExitNoInput;
@@ -267,7 +291,8 @@ std::optional<Prepared> Prepare(const Arguments& arguments, int& exit_code) {
 }
 
 std::optional<std::map<std::string, NodeAddress>> NodesOf(const Arguments& arguments,
-                                                          int& exit_code) {
+                                                          int& exit_code,
+                                                          std::map<std::string, NodeAddress>* all) {
   yaml::Diagnostics diagnostics;
   bool input_missing = false;
   yaml::Value::Map extra = ReadExtraVariables(arguments.extra_vars, diagnostics, input_missing);
@@ -283,6 +308,7 @@ std::optional<std::map<std::string, NodeAddress>> NodesOf(const Arguments& argum
     exit_code = input_missing ? kExitNoInput : kExitBadPlaybook;
     return std::nullopt;
   }
+  if (all != nullptr) *all = nodes;
   if (arguments.limit.empty()) return nodes;
   yaml::Diagnostics of_limit;
   std::optional<std::vector<std::string>> allowed =

@@ -52,10 +52,11 @@ int Interrupts();
 // Asks on the terminal. False without one, on a "no", at end of input, or when interrupted.
 bool AskOnTerminal(const std::string& prompt, const std::function<void()>& meanwhile);
 
-// Nodes of the inventory that --limit leaves, for commands without a playbook. Sets `exit_code`
-// when nothing came of it.
-std::optional<std::map<std::string, NodeAddress>> NodesOf(const Arguments& arguments,
-                                                          int& exit_code);
+// Nodes of the inventory that --limit leaves, for commands without a playbook. `all`, when given,
+// gets every node: one that asks on the wire for another may be left out by the limit. Sets
+// `exit_code` when nothing came of it.
+std::optional<std::map<std::string, NodeAddress>> NodesOf(
+    const Arguments& arguments, int& exit_code, std::map<std::string, NodeAddress>* all = nullptr);
 
 // --list-hosts, --list-tasks, --list-tags.
 bool WantsLists(const Arguments& arguments);

@@ -115,6 +115,11 @@ class GrpcFleet final : public Fleet {
                                     Callback<v1::ProbeResponse> done) override {
     return Unary(node, request, timeout, std::move(done), kProbe);
   }
+  std::unique_ptr<CallHandle> Judge(const std::string& node, const v1::JudgeRequest& request,
+                                    absl::Duration timeout,
+                                    Callback<v1::JudgeResponse> done) override {
+    return Unary(node, request, timeout, std::move(done), kJudge);
+  }
   std::unique_ptr<CallHandle> Apply(const std::string& node, const v1::ApplyStart& start,
                                     absl::Duration timeout,
                                     std::function<void(const v1::ApplyEvent&)> on_event,
@@ -156,6 +161,8 @@ class GrpcFleet final : public Fleet {
       &v1::Agent::StubInterface::async_interface::Lease;
   static constexpr Method<v1::ProbeRequest, v1::ProbeResponse> kProbe =
       &v1::Agent::StubInterface::async_interface::Probe;
+  static constexpr Method<v1::JudgeRequest, v1::JudgeResponse> kJudge =
+      &v1::Agent::StubInterface::async_interface::Judge;
 
   // Null when the inventory has no such node.
   NodeChannel* Channel(const std::string& node) {

@@ -1,7 +1,6 @@
 #include "controller/history/history_store.h"
 
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -15,166 +14,10 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "controller/history/database.h"
 #include "trust/status_macros.h"
 
 namespace trustline::controller {
-namespace {
-
-constexpr int kSchemaVersion = 1;
-constexpr int kApplicationId = 0x746c6831;  // "tlh1"
-
-constexpr char kSchema[] = R"sql(
-CREATE TABLE runs(
-  run_id TEXT PRIMARY KEY, command TEXT NOT NULL, playbook TEXT NOT NULL, operator TEXT NOT NULL,
-  started_ms INTEGER NOT NULL, finished_ms INTEGER, exit_code INTEGER, stopped TEXT NOT NULL DEFAULT '',
-  interrupted INTEGER NOT NULL DEFAULT 0) STRICT;
-CREATE TABLE nodes(
-  run_id TEXT NOT NULL REFERENCES runs(run_id), position INTEGER NOT NULL, node TEXT NOT NULL, document_sha256 TEXT NOT NULL,
-  PRIMARY KEY(run_id, node)) STRICT;
-CREATE TABLE outcomes(
-  run_id TEXT NOT NULL REFERENCES runs(run_id), position INTEGER NOT NULL, node TEXT NOT NULL, stage INTEGER NOT NULL,
-  play TEXT NOT NULL, wave TEXT NOT NULL, outcome INTEGER NOT NULL, body BLOB NOT NULL, PRIMARY KEY(run_id, position)) STRICT;
-CREATE TABLE skipped(
-  run_id TEXT NOT NULL REFERENCES runs(run_id), node TEXT NOT NULL, stage INTEGER NOT NULL, task TEXT NOT NULL) STRICT;
-CREATE INDEX runs_by_start ON runs(started_ms);
-CREATE INDEX outcomes_by_node ON outcomes(node);
-)sql";
-
-// One prepared statement, finalised on every path.
-class Statement {
- public:
-  Statement(sqlite3* db, const char* sql) : db_(db) {
-    code_ = sqlite3_prepare_v2(db, sql, -1, &statement_, nullptr);
-  }
-  ~Statement() { sqlite3_finalize(statement_); }
-  Statement(const Statement&) = delete;
-  Statement& operator=(const Statement&) = delete;
-
-  Statement& Bind(const std::string& text) {
-    if (code_ == SQLITE_OK)
-      code_ = sqlite3_bind_text(statement_, ++bound_, text.data(), static_cast<int>(text.size()),
-                                SQLITE_TRANSIENT);
-    return *this;
-  }
-  Statement& BindBlob(const std::string& bytes) {
-    if (code_ == SQLITE_OK)
-      code_ = sqlite3_bind_blob(statement_, ++bound_, bytes.data(), static_cast<int>(bytes.size()),
-                                SQLITE_TRANSIENT);
-    return *this;
-  }
-  Statement& Bind(int64_t value) {
-    if (code_ == SQLITE_OK) code_ = sqlite3_bind_int64(statement_, ++bound_, value);
-    return *this;
-  }
-  // True: a row is there. False: no more, or an error (see status()).
-  bool Next() {
-    if (code_ != SQLITE_OK && code_ != SQLITE_ROW) return false;
-    code_ = sqlite3_step(statement_);
-    return code_ == SQLITE_ROW;
-  }
-  absl::Status Run() {
-    while (Next()) {
-    }
-    return status();
-  }
-  absl::Status status() const {
-    if (code_ == SQLITE_OK || code_ == SQLITE_ROW || code_ == SQLITE_DONE) return absl::OkStatus();
-    return absl::InternalError(absl::StrCat("history: ", sqlite3_errmsg(db_)));
-  }
-  std::string Text(int column) const {
-    const char* text = reinterpret_cast<const char*>(sqlite3_column_text(statement_, column));
-    return text == nullptr ? "" : std::string(text, sqlite3_column_bytes(statement_, column));
-  }
-  std::string Blob(int column) const {
-    const void* bytes = sqlite3_column_blob(statement_, column);
-    return bytes == nullptr ? ""
-                            : std::string(static_cast<const char*>(bytes),
-                                          sqlite3_column_bytes(statement_, column));
-  }
-  int64_t Int(int column) const { return sqlite3_column_int64(statement_, column); }
-  bool IsNull(int column) const { return sqlite3_column_type(statement_, column) == SQLITE_NULL; }
-
- private:
-  sqlite3* db_;
-  sqlite3_stmt* statement_ = nullptr;
-  int code_ = SQLITE_OK;
-  int bound_ = 0;
-};
-
-}  // namespace
-
-class HistoryStore::Impl {
- public:
-  explicit Impl(sqlite3* db) : db_(db) {}
-  ~Impl() { sqlite3_close(db_); }
-
-  sqlite3* db() { return db_; }
-
-  absl::Status Execute(const char* sql) {
-    char* message = nullptr;
-    if (sqlite3_exec(db_, sql, nullptr, nullptr, &message) == SQLITE_OK) return absl::OkStatus();
-    absl::Status status = absl::InternalError(
-        absl::StrCat("history: ", message == nullptr ? "unknown error" : message));
-    sqlite3_free(message);
-    return status;
-  }
-
-  // Runs `body` in an immediate transaction; anything but OK leaves the database as it was.
-  template <typename Body>
-  absl::Status InTransaction(Body body) {
-    TL_RETURN_IF_ERROR(Execute("BEGIN IMMEDIATE"));
-    absl::Status status = body();
-    if (status.ok()) status = Execute("COMMIT");
-    if (!status.ok()) {
-      // A rollback after a failed COMMIT may itself report "no transaction"; the first error is the
-      // one to tell.
-      absl::Status ignored = Execute("ROLLBACK");
-      ignored.IgnoreError();
-    }
-    return status;
-  }
-
-  absl::Status Prepare(const std::string& path) {
-    sqlite3_busy_timeout(db_, 10000);
-    TL_RETURN_IF_ERROR(
-        Execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;"));
-    return InTransaction([&]() -> absl::Status {
-      int64_t application = 0, version = 0, tables = 0;
-      {
-        Statement statement(db_, "PRAGMA application_id");
-        if (statement.Next()) application = statement.Int(0);
-        TL_RETURN_IF_ERROR(statement.status());
-      }
-      {
-        Statement statement(db_, "PRAGMA user_version");
-        if (statement.Next()) version = statement.Int(0);
-        TL_RETURN_IF_ERROR(statement.status());
-      }
-      {
-        Statement statement(db_, "SELECT count(*) FROM sqlite_master");
-        if (statement.Next()) tables = statement.Int(0);
-        TL_RETURN_IF_ERROR(statement.status());
-      }
-      if (application == 0 && version == 0 && tables == 0) {
-        TL_RETURN_IF_ERROR(Execute(kSchema));
-        TL_RETURN_IF_ERROR(Execute(absl::StrCat("PRAGMA application_id=", kApplicationId).c_str()));
-        return Execute(absl::StrCat("PRAGMA user_version=", kSchemaVersion).c_str());
-      }
-      if (application != kApplicationId)
-        return absl::FailedPreconditionError(absl::StrCat(path, " is not a trustline history"));
-      if (version > kSchemaVersion) {
-        return absl::FailedPreconditionError(
-            absl::StrCat(path, " was written by a newer trustline (schema ", version,
-                         ", this one knows ", kSchemaVersion, ")"));
-      }
-      return absl::OkStatus();
-    });
-  }
-
- private:
-  sqlite3* db_;
-};
-
 HistoryStore::HistoryStore(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 HistoryStore::~HistoryStore() = default;
 

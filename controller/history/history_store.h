@@ -1,4 +1,5 @@
-// Runs and what came of them, kept by the controller in SQLite. The one file that knows SQLite.
+// Runs and what came of them, kept by the controller in SQLite, and the
+// ledger of phones that did not arrive. Only this folder knows SQLite.
 #pragma once
 
 #include <memory>
@@ -26,6 +27,26 @@ struct LastSeen {
   std::string run_id;
 };
 
+// A phone that a verification did not find at the destination.
+struct Straggler {
+  enum class State { kMissing = 0, kArrived = 1, kExcused = 2 };
+  std::string exchange, playbook;  // the migration it belongs to
+  std::string device;              // "SEP001B54AABB01"
+  State state = State::kMissing;
+  std::string reason;                           // of the last verification that missed it
+  absl::Time since;                             // first missed
+  absl::Time checked;                           // last verified
+  absl::Time settled = absl::InfiniteFuture();  // arrived or excused
+  std::string excuse, excused_by;
+};
+
+// What a verification found of one device.
+struct ArrivalFinding {
+  std::string device;
+  bool arrived = false;
+  std::string reason;  // of one that did not: "still has the ITL of src-pub", "does not answer"
+};
+
 // One database file; several controllers' processes may use it at once (WAL, busy timeout). Never
 // holds a secret value. Thread-compatible.
 class HistoryStore {
@@ -51,8 +72,27 @@ class HistoryStore {
   // When a node last answered, in any run.
   absl::StatusOr<LastSeen> NodeLastSeen(const std::string& node);
 
+  // Writes a verification of the fleet down. Who is missing enters the ledger, or stays in it with
+  // the new reason; who arrived leaves it. An excuse holds until the device has arrived once.
+  // InvalidArgument: no exchange or playbook, an empty device name.
+  absl::Status RecordArrivals(const std::string& exchange, const std::string& playbook,
+                              const std::vector<ArrivalFinding>& arrivals, absl::Time now);
+  // When the fleet was last verified for a playbook; InfinitePast: never.
+  absl::StatusOr<absl::Time> LastVerification(const std::string& playbook);
+  // Missing ones, and with `settled` the others too; by exchange, playbook, device. Empty filters
+  // match all.
+  absl::StatusOr<std::vector<Straggler>> Stragglers(const std::string& exchange,
+                                                    const std::string& playbook,
+                                                    bool settled = false);
+  // Takes a missing device off the ledger without its having arrived; in every exchange it is
+  // missing in when `exchange` is empty. How many that were; NotFound: none.
+  absl::StatusOr<int> ExcuseStraggler(const std::string& exchange, const std::string& device,
+                                      const std::string& reason, const std::string& operator_name,
+                                      absl::Time now);
+
+  class Impl;  // controller/history/database.h
+
  private:
-  class Impl;
   explicit HistoryStore(std::unique_ptr<Impl> impl);
   std::unique_ptr<Impl> impl_;
 };

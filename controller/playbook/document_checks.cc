@@ -68,6 +68,13 @@ class Checker {
   }
 
  private:
+  // Where a field's value stands; the kind's key when the task does not name it.
+  static yaml::Span SpanOf(const ResourceDraft& draft, absl::string_view field) {
+    const yaml::Value& arguments = draft.task->arguments;
+    const yaml::Value* value = arguments.is_map() ? arguments.Find(std::string(field)) : nullptr;
+    return value == nullptr ? draft.task->declared_at : value->span();
+  }
+
   // One message per place, however many nodes meet it.
   bool First(const yaml::Span& span, absl::string_view message) {
     return said_.insert(absl::StrCat(span.line, ":", span.column, ":", message)).second;
@@ -103,8 +110,13 @@ class Checker {
     const v1::TftpPointerSpec& spec = draft.resource.tftp_pointer();
     const yaml::Span& span = draft.task->declared_at;
     const TftpPointerFindings findings = CheckTftpPointer(spec, topology_);
-    for (const std::string& error : findings.errors) Error(span, error);
-    for (const std::string& warning : findings.warnings) Warning(span, warning);
+    for (size_t i = 0; i < findings.errors.size(); ++i) {
+      Error(SpanOf(draft, i < findings.scope_errors ? "scope" : "tftp_servers"),
+            findings.errors[i]);
+    }
+    for (const std::string& warning : findings.warnings)
+      Warning(SpanOf(draft, "tftp_servers"), warning);
+    const yaml::Span probe_span = SpanOf(draft, "probe_from");
     const bool server =
         std::any_of(topology_.dhcp_servers().begin(), topology_.dhcp_servers().end(),
                     [&](const v1::DhcpServer& other) { return other.node() == node; });
@@ -114,10 +126,11 @@ class Checker {
                          " is not a DHCP server of the inventory; set its variable dhcp_server"));
     }
     if (inventory_.FindHost(spec.probe_from()) == nullptr) {
-      Error(span, absl::StrCat("probe_from: no host \"", spec.probe_from(), "\" in the inventory",
-                               yaml::DidYouMeanSuffix(spec.probe_from(), inventory_.HostNames())));
+      Error(probe_span,
+            absl::StrCat("probe_from: no host \"", spec.probe_from(), "\" in the inventory",
+                         yaml::DidYouMeanSuffix(spec.probe_from(), inventory_.HostNames())));
     } else if (spec.probe_from() == node) {
-      Error(span,
+      Error(probe_span,
             absl::StrCat("probe_from: ", node, " cannot prove its own answers; name another host"));
     }
     std::vector<Server>& servers = scopes_[PointerScopeName(spec.scope())];
@@ -128,7 +141,7 @@ class Checker {
     const bool reacts = draft.resource.service().state() == v1::SERVICE_CONDITION_RESTARTED ||
                         draft.resource.service().state() == v1::SERVICE_CONDITION_RELOADED;
     if (reacts && !draft.handler) {
-      Error(draft.task->declared_at,
+      Error(SpanOf(draft, "state"),
             "state restarted and reloaded need something that notifies them; make this a handler, "
             "or say started");
     } else if (!reacts && draft.handler) {

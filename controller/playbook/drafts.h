@@ -24,6 +24,7 @@ struct StageDraft {
   std::vector<std::string> hosts;  // in inventory order
   std::vector<std::vector<std::string>> batches;
   int max_fail_percentage = 0;
+  uint32_t gate_for = 0;  // the stage whose pointers this one judges; 0: an ordinary stage
 };
 
 struct ResourceDraft {

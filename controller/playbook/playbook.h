@@ -40,6 +40,9 @@ struct Play {
   yaml::Value hosts;
   yaml::Value::Map variables;
   std::optional<yaml::Value> serial, max_fail_percentage, waves;
+  std::optional<yaml::Value> gate;
+  yaml::Span gate_span;  // of the key
+  bool require_no_stragglers = false;
   std::vector<Word> tags;
   std::vector<Task> tasks;                               // without pauses
   std::vector<Task> handlers;                            // kind `service` each, with a name

@@ -20,9 +20,9 @@ using yaml::Type;
 using yaml::Value;
 
 const std::vector<std::string>& PlayKeys() {
-  static const auto* const kKeys =
-      new std::vector<std::string>{"name", "hosts", "vars",     "serial", "max_fail_percentage",
-                                   "tags", "tasks", "handlers", "waves"};
+  static const auto* const kKeys = new std::vector<std::string>{
+      "name",  "hosts",    "vars",  "serial", "max_fail_percentage",  "tags",
+      "tasks", "handlers", "waves", "gate",   "require_no_stragglers"};
   return *kKeys;
 }
 
@@ -39,7 +39,6 @@ const char* AdviceFor(absl::string_view key) {
     const char* advice;
   };
   static constexpr Entry kEntries[] = {
-      {"gate", "unsupported: gate is not built yet"},
       {"confirm", "unsupported: confirm is not built yet"},
       {"import_playbook",
        "unsupported: import_playbook is not built yet; put the plays into one file"},
@@ -116,6 +115,11 @@ class Reader {
         play.tags = ReadWords(member, /*commas=*/true);
       } else if (key == "waves") {
         play.waves = Checked(given);
+      } else if (key == "gate") {
+        play.gate = Checked(given);
+        play.gate_span = member.key_span;
+      } else if (key == "require_no_stragglers") {
+        play.require_no_stragglers = ReadFlag(member);
       } else if (key != "tasks" && key != "handlers") {
         UnknownKey(member, "a play", PlayKeys());
       }
@@ -126,7 +130,18 @@ class Reader {
     if (const Value* handlers = value.Find("handlers")) ReadHandlers(*handlers, play);
     if (const Value* tasks = value.Find("tasks")) ReadTasks(*tasks, play);
     CheckNotifications(play);
+    CheckGate(play);
     return play;
+  }
+
+  void CheckGate(const Play& play) {
+    if (!play.gate) return;
+    for (const Task& task : play.tasks) {
+      if (task.kind->rule.pointer()) return;
+    }
+    diagnostics_.Error(play.gate_span,
+                       absl::StrCat("play \"", play.name,
+                                    "\" has a gate but no tftp_pointer that it could guard"));
   }
 
   bool ExpectString(const Value::Member& member) {
@@ -136,6 +151,15 @@ class Reader {
         absl::StrCat(
             "\"", member.key, "\" must be a string, got ",
             member.value.is_string() ? "an empty one" : yaml::TypeName(member.value.type())));
+    return false;
+  }
+
+  // True or false as such: what guards a play must not depend on a variable.
+  bool ReadFlag(const Value::Member& member) {
+    if (member.value.type() == Type::kBool) return member.value.bool_value();
+    diagnostics_.Error(member.value.span(),
+                       absl::StrCat("\"", member.key, "\" must be true or false, got ",
+                                    yaml::TypeName(member.value.type())));
     return false;
   }
 

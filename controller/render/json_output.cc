@@ -54,17 +54,60 @@ Json ChangesJson(const google::protobuf::RepeatedPtrField<v1::Change>& changes) 
   return array;
 }
 
+Json GateJson(const v1::GateReport& report) {
+  Json classes = Json::array();
+  for (const v1::GateClass& row : report.classes()) {
+    Json decisions = Json::array();
+    for (const v1::GateDecision& decision : row.decisions()) {
+      Json missing = Json::array();
+      for (const v1::GateMissing& each : decision.missing()) {
+        missing.push_back({{"node", each.node()},
+                           {"serial", each.serial()},
+                           {"subject", each.subject()},
+                           {"role_only", each.role_only()}});
+      }
+      decisions.push_back({{"node", decision.node()},
+                           {"address", decision.address()},
+                           {"accepted", decision.accepted()},
+                           {"return_trip", decision.return_trip()},
+                           {"reason", decision.reason()},
+                           {"notes", Array(decision.notes())},
+                           {"assumptions", Array(decision.assumptions())},
+                           {"missing", missing},
+                           {"next", decision.next()}});
+    }
+    classes.push_back({{"number", row.number()},
+                       {"phones", row.phones()},
+                       {"examples", Array(row.examples())},
+                       {"holds", row.holds()},
+                       {"excluded", row.excluded()},
+                       {"decisions", decisions}});
+  }
+  return {{"judge", report.judge()},
+          {"evidence", report.evidence()},
+          {"accepted", report.accepted()},
+          {"phones", report.phones()},
+          {"locked", report.locked()},
+          {"unproven", report.unproven()},
+          {"unproven_examples", Array(report.unproven_examples())},
+          {"reasons", Array(report.reasons())},
+          {"warnings", Array(report.warnings())},
+          {"classes", classes}};
+}
+
 // ResourcePlan and ResourceOutcome have these in common.
 template <typename Resource>
 Json ResourceJson(const Resource& resource) {
-  return {{"id", resource.id()},
-          {"kind", resource.kind()},
-          {"task", resource.task()},
-          {"outcome", OutcomeName(resource.outcome())},
-          {"summary", resource.summary()},
-          {"reasons", Array(resource.reasons())},
-          {"warnings", Array(resource.warnings())},
-          {"changes", ChangesJson(resource.changes())}};
+  Json json = {{"id", resource.id()},
+               {"kind", resource.kind()},
+               {"task", resource.task()},
+               {"outcome", OutcomeName(resource.outcome())},
+               {"summary", resource.summary()},
+               {"reasons", Array(resource.reasons())},
+               {"warnings", Array(resource.warnings())},
+               {"changes", ChangesJson(resource.changes())}};
+  if (resource.has_gate()) json["gate"] = GateJson(resource.gate());
+  return json;
 }
 
 Json RowJson(const ResourceRow& row) {
@@ -104,6 +147,7 @@ Json RunFields(const RunRecord& record, int exit_code) {
           {"started", TimeOrNull(record.started)},
           {"finished", TimeOrNull(record.finished)},
           {"of_run", record.of_run},
+          {"gate_override", record.gate_override},
           {"partial", SplitsJson(record)},
           {"stopped", record.stopped},
           {"interrupted", record.interrupted},

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "controller/render/gate_text.h"
 
 namespace trustline::controller {
 namespace {
@@ -164,6 +165,13 @@ void PrintPlan(const PlanResult& plan, const CompiledPlaybook& playbook, const T
           absl::StrAppend(&line, "   ", Count(resource.changes_size(), "change", "changes"));
         }
         out << options.style.Apply(PaintOf(resource.outcome()), line) << "\n";
+        if (resource.has_gate()) {
+          out << GateTable(resource.gate(), options.style);
+          if (resource.outcome() == v1::OUTCOME_REFUSED) {
+            out << GateRefusal(resource.gate(), options.style);
+          }
+          continue;
+        }
         PrintLines("", Paint::kPlain, resource.reasons(), options, out);
         PrintLines("warning: ", Paint::kWarning, resource.warnings(), options, out);
         if (options.diff) PrintChanges(resource.changes(), options, out);
@@ -223,6 +231,11 @@ void RunPrinter::OnStageEnd(const StagePlan& stage, const std::vector<ResourceRo
         absl::StrAppend(&line, "   ", row->outcome.summary());
       }
       out_ << options_.style.Apply(PaintOf(row->outcome.outcome()), line) << "\n";
+      if (row->outcome.has_gate() && row->outcome.outcome() == v1::OUTCOME_REFUSED) {
+        out_ << GateTable(row->outcome.gate(), options_.style)
+             << GateRefusal(row->outcome.gate(), options_.style);
+        continue;
+      }
       PrintLines("", Paint::kPlain, row->outcome.reasons(), options_, out_);
       PrintLines("warning: ", Paint::kWarning, row->outcome.warnings(), options_, out_);
       if (options_.diff || options_.verbosity > 0)

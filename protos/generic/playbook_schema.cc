@@ -198,6 +198,37 @@ Json Task(Definitions& definitions, bool handler) {
   return task;
 }
 
+Json Gate() {
+  const auto number = [](const char* description, int most) {
+    Json json = OrTemplate({{"type", "integer"}, {"minimum", 1}, {"maximum", most}});
+    json["description"] = description;
+    return json;
+  };
+  const auto flag = [](const char* description) {
+    Json json = OrTemplate({{"type", "boolean"}});
+    json["description"] = description;
+    return json;
+  };
+  const Json properties = {
+      {"phones", Text("CSV file with the phones' evidence, relative to the playbook")},
+      {"run_on", TextOrList("host pattern: the nodes in the phones' networks that judge")},
+      {"require_return", flag("the way back must be proven too")},
+      {"allow_unproven", flag("accept although nothing is known of some phones")},
+      {"lenient", flag("judge as the most forgiving phone where the behaviour is not known")},
+      {"max_age", Text("evidence older than this is none; 24h where nothing is said")},
+      {"tftp_http_port", number("port phones fetch files from by HTTP", 65535)},
+      {"tftp_port", number("port they fall back to", 65535)},
+      {"tvs_port", number("port of the Trust Verification Service", 65535)},
+      {"timeout_ms", number("longest wait for one answer of a server", 120000)},
+  };
+  Json gate = OrTemplate({{"type", "object"},
+                          {"properties", properties},
+                          {"required", Json::array({"phones", "run_on"})},
+                          {"additionalProperties", false}});
+  gate["description"] = "simulated phones must accept the destination before the pointers move";
+  return gate;
+}
+
 Json Play() {
   const Json batch = {
       {"anyOf", Json::array({Json{{"type", "integer"}, {"minimum", 1}},
@@ -229,6 +260,12 @@ Json Play() {
       {"tasks", list_of("task", "what is declared for every host of the play")},
       {"handlers", list_of("handler", "services to restart or reload when a task notifies them")},
       {"waves", std::move(waves)},
+      {"gate", Gate()},
+      {"require_no_stragglers",
+       {{"description",
+         "for plays that take the source away: wait until every phone has arrived or is excused"},
+        {"type", "boolean"},
+        {"default", false}}},
   };
   return {{"type", "object"},
           {"properties", properties},

@@ -47,6 +47,7 @@ TEST_F(CliTest, EveryHelpHasAnExample) {
                                                           {"lint"},
                                                           {"plan"},
                                                           {"apply"},
+                                                          {"preflight"},
                                                           {"rollback"},
                                                           {"status"},
                                                           {"history"},
@@ -68,6 +69,10 @@ TEST_F(CliTest, EveryHelpHasAnExample) {
                                                           {"signed-file", "verify"},
                                                           {"signed-file", "sign"},
                                                           {"signed-file", "strip"},
+                                                          {"stragglers"},
+                                                          {"stragglers", "list"},
+                                                          {"stragglers", "excuse"},
+                                                          {"phone"},
                                                           {"version"},
                                                           {"schema"},
                                                           {"explain"}};
@@ -160,13 +165,8 @@ TEST_F(CliTest, AnUnknownFieldIsShownWithLineCaretAndSuggestion) {
 TEST_F(CliTest, WhatComesLaterIsUnsupportedNotUnknown) {
   const std::string tail = "  tasks:\n    - service: { name: tvs }\n";
   const std::vector<std::string> playbooks = {
-      "- name: p\n  hosts: dhcp\n  gate: { phones: phones.csv, run_on: probes }\n" + tail,
       "- name: p\n  hosts: dhcp\n  confirm: { within: 10m }\n" + tail,
       "- import_playbook: other.yml\n",
-      "- name: p\n  hosts: dhcp\n  tasks:\n    - trust_list: { cluster: dst }\n",
-      "- name: p\n  hosts: dhcp\n  tasks:\n    - trust_gate: { phones: phones.csv }\n",
-      "- name: p\n  hosts: dhcp\n  tasks:\n    - signed_file: { file: x.cnf.xml }\n",
-      "- name: p\n  hosts: dhcp\n  tasks:\n    - trust_verification: { port: 2445 }\n",
       "- name: p\n  hosts: dhcp\n  tasks:\n    - tftp_pointer: { scope: { class_name: phones }, "
       "tftp_servers: [10.20.0.11], probe_from: probe }\n"};
   for (const std::string& playbook : playbooks) {
@@ -175,6 +175,26 @@ TEST_F(CliTest, WhatComesLaterIsUnsupportedNotUnknown) {
     EXPECT_THAT(done.err, HasSubstr("unsupported")) << playbook;
     EXPECT_THAT(done.err, ContainsRegex("^playbook.yml:[0-9]+:[0-9]+: error: ")) << playbook;
   }
+}
+
+TEST_F(CliTest, StartingAtATaskAndSteppingAreAskedForAsAnsibleDoes) {
+  const std::string playbook = fleet_.Write(
+      "steps.yml",
+      "- hosts: dst-pub\n  tasks:\n    - { name: one, service: { name: tvs } }\n    - { name: two, "
+      "service: { name: tftp } }\n");
+  const auto run = [&](std::vector<std::string> words) {
+    words.insert(words.begin() + 1, {playbook, "-i", fleet_.inventory(), "-T", "2"});
+    return fleet_.Operate(words);
+  };
+  const Finished typo = run({"plan", "--start-at-task", "tow"});
+  EXPECT_EQ(typo.exit_code, 66) << typo;
+  EXPECT_THAT(typo.err, HasSubstr("did you mean \"two\""));
+  EXPECT_EQ(run({"apply", "--step", "--yes"}).exit_code, 64);
+  // Nobody is there to answer: nothing is started.
+  const Finished stepped = run({"apply", "--step", "-o", "yaml"});
+  EXPECT_EQ(stepped.exit_code, 16) << stepped;
+  EXPECT_THAT(stepped.out, StartsWith("schema: trustline/1\n"));
+  EXPECT_THAT(stepped.out, HasSubstr("exit_code: 16\n"));
 }
 
 TEST_F(CliTest, MissingFilesAndPatternsThatMatchNothingAreExit66) {

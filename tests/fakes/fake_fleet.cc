@@ -143,6 +143,17 @@ std::unique_ptr<controller::CallHandle> FakeFleet::Probe(
   return std::make_unique<Handle>(nullptr);
 }
 
+std::unique_ptr<controller::CallHandle> FakeFleet::Judge(
+    const std::string& node, const v1::JudgeRequest& request, absl::Duration,
+    controller::Callback<v1::JudgeResponse> done) {
+  Note(absl::StrCat("judge ", node));
+  Post([this, node, request, done] {
+    done(on_judge ? on_judge(node, request)
+                  : absl::StatusOr<v1::JudgeResponse>(absl::NotFoundError("no such gate")));
+  });
+  return std::make_unique<Handle>(nullptr);
+}
+
 std::unique_ptr<controller::CallHandle> FakeFleet::Apply(
     const std::string& node, const v1::ApplyStart& request, absl::Duration,
     std::function<void(const v1::ApplyEvent&)> on_event, controller::ProofHandler on_question,

@@ -30,6 +30,8 @@ class FakeFleet : public controller::Fleet {
       on_rollback;
   std::function<absl::StatusOr<v1::ProbeResponse>(const std::string& node, const v1::ProbeRequest&)>
       on_probe;
+  std::function<absl::StatusOr<v1::JudgeResponse>(const std::string& node, const v1::JudgeRequest&)>
+      on_judge;
   // Default: nothing but the node's name.
   std::function<absl::StatusOr<v1::StatusResponse>(const std::string& node)> on_status;
   // Asked of the controller before on_apply, when set.
@@ -58,6 +60,9 @@ class FakeFleet : public controller::Fleet {
   std::unique_ptr<controller::CallHandle> Probe(const std::string&, const v1::ProbeRequest&,
                                                 absl::Duration,
                                                 controller::Callback<v1::ProbeResponse>) override;
+  std::unique_ptr<controller::CallHandle> Judge(const std::string&, const v1::JudgeRequest&,
+                                                absl::Duration,
+                                                controller::Callback<v1::JudgeResponse>) override;
   std::unique_ptr<controller::CallHandle> Apply(const std::string&, const v1::ApplyStart&,
                                                 absl::Duration,
                                                 std::function<void(const v1::ApplyEvent&)>,

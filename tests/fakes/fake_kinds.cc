@@ -109,6 +109,20 @@ absl::Status FakePointerKind::Undo(const std::string& undo_argument, const Host&
   return host.services.Reload(undo_argument);
 }
 
+absl::Status FakePointerKind::ProveUndone(const std::string&, const std::string&,
+                                          const HostView& host, Prover& prover,
+                                          std::vector<std::string>&) const {
+  if (undone_subnet.empty()) return absl::OkStatus();
+  v1::ProbeRequest probe;
+  probe.set_subnet(undone_subnet);
+  TL_ASSIGN_OR_RETURN(const v1::ProbeResponse response, prover.Ask("probe", probe));
+  TL_ASSIGN_OR_RETURN(const FileImage file,
+                      host.files.Read(absl::StrCat(
+                          directory, "/", absl::StrReplaceAll(undone_subnet, {{"/", "_"}}))));
+  if (response.option_150() == file.bytes) return absl::OkStatus();
+  return absl::FailedPreconditionError("the wire says otherwise");
+}
+
 std::string FakeTrustKind::PathOf(const v1::Resource& resource, const Layout& layout) {
   return absl::StrCat(layout.certificate_root, "/", resource.certificate().unit(), "/",
                       resource.certificate().name());

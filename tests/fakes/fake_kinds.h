@@ -30,8 +30,13 @@ class FakePointerKind final : public ResourceKind {
   absl::Status Prove(const PlanContext& context, const google::protobuf::Message& desired,
                      Prover& prover) const override;
   absl::Status Undo(const std::string& undo_argument, const Host& host) const override;
+  // Asks "probe" for `undone_subnet` when that is set, and compares with the file.
+  absl::Status ProveUndone(const std::string& undo_argument, const std::string& node,
+                           const HostView& host, Prover& prover,
+                           std::vector<std::string>& warnings) const override;
 
   bool prove = false;
+  std::string undone_subnet;
   std::string directory = "/etc/pointers";
   std::string loaded = "/run/dhcp-loaded";  // what the service has in memory, as files
 };

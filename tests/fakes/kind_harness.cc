@@ -59,6 +59,13 @@ absl::StatusOr<v1::ProbeResponse> FakeProver::Ask(const std::string& from_node,
   return answer(from_node, probe);
 }
 
+absl::StatusOr<v1::Envelope> FakeProver::AskGate(const std::string& judge,
+                                                 const v1::GateQuestion& question) {
+  ++judged;
+  if (!verdict) return absl::UnavailableError(absl::StrCat(judge, " could not be asked"));
+  return verdict(judge, question);
+}
+
 KindHarness::KindHarness(std::string node, v1::Topology topology, HubDialer& dialer,
                          const KindRegistry& kinds, std::shared_ptr<TestFleet> fleet)
     : node_(std::move(node)),
@@ -121,6 +128,7 @@ absl::StatusOr<v1::StageReport> KindHarness::ApplyStage(const v1::Envelope& docu
   request.stage = stage;
   request.secrets = secrets;
   request.run_id = absl::StrCat("run-", ++runs_);
+  request.override_gate = override_gate;
   return converger_->ApplyStage(request, prover, Sink(), [] { return false; });
 }
 
@@ -128,6 +136,7 @@ absl::StatusOr<v1::StageReport> KindHarness::Rollback(bool include_trust) {
   v1::RollbackStart request;
   request.set_run_id(absl::StrCat("rollback-", ++runs_));
   request.set_include_trust(include_trust);
+  request.set_override_gate(override_gate);
   *request.mutable_secrets() = secrets;
   return converger_->Rollback(request, prover, Sink());
 }

@@ -49,7 +49,13 @@ class FakeProver final : public Prover {
   std::function<absl::StatusOr<v1::ProbeResponse>(const std::string& from_node,
                                                   const v1::ProbeRequest& probe)>
       answer;
+  absl::StatusOr<v1::Envelope> AskGate(const std::string& judge,
+                                       const v1::GateQuestion& question) override;
+  std::function<absl::StatusOr<v1::Envelope>(const std::string& judge,
+                                             const v1::GateQuestion& question)>
+      verdict;
   int asked = 0;
+  int judged = 0;
 };
 
 class KindHarness {
@@ -82,6 +88,7 @@ class KindHarness {
   FakeHost host;
   v1::SecretValues secrets;
   FakeProver prover;
+  std::string override_gate;           // of every later Apply and Rollback
   std::vector<v1::ApplyEvent> events;  // of the last Apply or Rollback
 
  private:

@@ -86,6 +86,10 @@ class ScriptedRunner final : public agent::StageRunner {
   absl::Status FillStatus(v1::StatusResponse& response) override {
     return status ? status(response) : absl::OkStatus();
   }
+  std::function<absl::StatusOr<v1::JudgeResponse>(const v1::GateQuestion&)> judge;
+  absl::StatusOr<v1::JudgeResponse> Judge(const v1::GateQuestion& question) override {
+    return judge ? judge(question) : v1::JudgeResponse();
+  }
 };
 
 class ScriptedProber final : public DhcpProber {

@@ -242,6 +242,7 @@ std::vector<const Column*> ReadHeading(const std::vector<CsvCell>& cells,
     const auto found = std::find_if(Columns().begin(), Columns().end(),
                                     [&name](const Column& column) { return name == column.name; });
     heading.push_back(found == Columns().end() ? nullptr : &*found);
+    if (problems->size() == kMaxProblems) break;  // a file of another kind may have thousands
     if (found == Columns().end()) {
       problems->push_back({cell.line, cell.column, UnknownColumn(name)});
     } else if (!seen.insert(name).second) {
@@ -267,6 +268,7 @@ void ReadPhone(const std::vector<const Column*>& heading, const std::vector<CsvC
     const std::string text(absl::StripAsciiWhitespace(cells[i].text));
     const std::string wrong = heading[i]->read(text, &phone);
     if (wrong.empty()) continue;
+    if (csv->problems.size() == kMaxProblems) return;
     csv->problems.push_back({cells[i].line, cells[i].column, wrong});
     good = false;
   }

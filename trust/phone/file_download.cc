@@ -58,13 +58,9 @@ absl::Status FailureOf(CURLcode code, const char* detail, size_t bytes) {
   }
 }
 
-}  // namespace
-
-absl::StatusOr<std::string> DownloadFile(FileTransport transport, const std::string& host,
-                                         uint16_t port, const std::string& name,
-                                         absl::Duration timeout) {
-  if (!PlainName(name))
-    return absl::InvalidArgumentError(absl::StrCat("\"", name, "\" is no name of a phone's file"));
+absl::StatusOr<std::string> Download(FileTransport transport, const std::string& host,
+                                     uint16_t port, const std::string& path,
+                                     absl::Duration timeout) {
   if (!PlainHost(host))
     return absl::InvalidArgumentError(absl::StrCat("\"", host, "\" is no address"));
   static const CURLcode ready = curl_global_init(CURL_GLOBAL_DEFAULT);
@@ -74,8 +70,7 @@ absl::StatusOr<std::string> DownloadFile(FileTransport transport, const std::str
 
   const bool http = transport == FileTransport::kHttp;
   const std::string authority = absl::StrContains(host, ':') ? absl::StrCat("[", host, "]") : host;
-  const std::string url =
-      absl::StrCat(http ? "http://" : "tftp://", authority, ":", port, "/", name);
+  const std::string url = absl::StrCat(http ? "http://" : "tftp://", authority, ":", port, path);
   const long milliseconds =
       std::max<long>(1, static_cast<long>(absl::ToInt64Milliseconds(timeout)));
   Received received;
@@ -106,6 +101,21 @@ absl::StatusOr<std::string> DownloadFile(FileTransport transport, const std::str
     if (status != 200) return absl::UnavailableError(absl::StrCat("HTTP ", status));
   }
   return std::move(received.bytes);
+}
+
+}  // namespace
+
+absl::StatusOr<std::string> DownloadFile(FileTransport transport, const std::string& host,
+                                         uint16_t port, const std::string& name,
+                                         absl::Duration timeout) {
+  if (!PlainName(name))
+    return absl::InvalidArgumentError(absl::StrCat("\"", name, "\" is no name of a phone's file"));
+  return Download(transport, host, port, absl::StrCat("/", name), timeout);
+}
+
+absl::StatusOr<std::string> DownloadPage(const std::string& host, uint16_t port,
+                                         const std::string& path, absl::Duration timeout) {
+  return Download(FileTransport::kHttp, host, port, path, timeout);
 }
 
 }  // namespace trustline

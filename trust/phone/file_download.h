@@ -23,4 +23,9 @@ absl::StatusOr<std::string> DownloadFile(FileTransport transport, const std::str
                                          uint16_t port, const std::string& name,
                                          absl::Duration timeout);
 
+// A page of a phone's own web server, by HTTP: `path` begins with '/' and may have a query. Errors
+// as above.
+absl::StatusOr<std::string> DownloadPage(const std::string& host, uint16_t port,
+                                         const std::string& path, absl::Duration timeout);
+
 }  // namespace trustline

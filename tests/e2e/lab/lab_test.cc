@@ -36,7 +36,7 @@ class LabTest : public ::testing::Test {
           access(absl::StrCat("/usr/sbin/", std::filesystem::path(program).filename().string())
                      .c_str(),
                  X_OK) != 0)
-        GTEST_SKIP() << "the lab needs " << program << "; playbooks/lab/run installs it";
+        FAIL() << "the lab needs " << program << "; playbooks/lab/run installs it";
     }
     Command command;
     command.argv = {TRUSTLINE_SOURCE_DIR "/playbooks/lab/run", "--build-dir", TRUSTLINE_BINARY_DIR};

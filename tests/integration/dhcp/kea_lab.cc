@@ -87,4 +87,8 @@ absl::StatusOr<v1::ProbeResponse> LabProver::Ask(const std::string&,
   return response;
 }
 
+absl::StatusOr<v1::Envelope> LabProver::AskGate(const std::string& judge, const v1::GateQuestion&) {
+  return absl::UnavailableError(judge + " does not judge here");
+}
+
 }  // namespace trustline

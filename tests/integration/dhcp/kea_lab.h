@@ -52,6 +52,9 @@ class LabProver : public agent::Prover {
   explicit LabProver(const KeaLab& lab) : lab_(lab) {}
   absl::StatusOr<v1::ProbeResponse> Ask(const std::string& from_node,
                                         const v1::ProbeRequest& probe) override;
+  // Pointers of this lab have no gate.
+  absl::StatusOr<v1::Envelope> AskGate(const std::string& judge,
+                                       const v1::GateQuestion& question) override;
   // From now on nothing is asked and the answer is silence.
   void Deafen() { deaf_ = true; }
 

@@ -86,6 +86,23 @@ TEST(KeaConfigTest, EveryScopeSaysWhatItSetsItself) {
   EXPECT_EQ(config.Pointer(Global())->addresses, (std::vector<uint32_t>{0x0a0a000b, 0x0a0a000c}));
 }
 
+TEST(KeaConfigTest, WhatClientsOfAScopeAreGivenIsTheNearestValue) {
+  const KeaConfig config = Config();
+  const auto served = [&](const KeaScope& scope) {
+    const absl::StatusOr<KeaServed> found = config.Served(scope);
+    EXPECT_TRUE(found.ok()) << found.status();
+    return absl::StrCat(found->pointer.text, " in ", found->subnet_to_ask.value_or("no subnet"));
+  };
+  EXPECT_EQ(served(Global()), "10.10.0.11, 10.10.0.12 in 10.30.1.0/24");
+  EXPECT_EQ(served(Subnet("10.30.0.0/24")), "10.10.0.11 in 10.30.0.0/24");
+  EXPECT_EQ(served(Subnet("10.30.1.0/24")), "10.10.0.11, 10.10.0.12 in 10.30.1.0/24");
+  EXPECT_EQ(served(Subnet("10.30.2.0/24")), "10.10.0.15 in 10.30.2.0/24");
+  EXPECT_EQ(served(Reservation("00:1b:54:aa:bb:01")), "10.10.0.11 in 10.30.0.0/24");
+  EXPECT_EQ(served(Reservation("00:1b:54:aa:bb:02")), "10.10.0.14 in 10.30.0.0/24");
+  EXPECT_EQ(served(Reservation("00:1b:54:aa:bb:09")), "10.10.0.11, 10.10.0.12 in 10.30.1.0/24");
+  EXPECT_FALSE(config.Served(Subnet("10.31.0.0/24")).ok());
+}
+
 TEST(KeaConfigTest, AMissingScopeIsRefusedNamingThoseThere) {
   EXPECT_EQ(PointerText(Config(), Subnet("10.31.0.0/24")),
             "the DHCP server has no subnet 10.31.0.0/24; it has: 10.30.0.0/24, 10.30.1.0/24, "

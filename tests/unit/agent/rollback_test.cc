@@ -344,6 +344,61 @@ TEST_F(RollbackTest, ARollbackThatCannotReloadIsItselfPutBack) {
   EXPECT_EQ(Status().documents(0).converged(), 1u);
 }
 
+TEST_F(RollbackTest, WhatWasPutBackIsAskedForOnTheWireAfterTheCommit) {
+  node.Apply({PointerResource("10.30.0.0/24", {"10.20.0.11"})}).value();
+  kinds.pointer->undone_subnet = "10.30.0.0/24";
+  node.prover.answer = [&](const std::string& from, const v1::ProbeRequest& probe) {
+    EXPECT_EQ(from, "probe");
+    EXPECT_EQ(probe.subnet(), "10.30.0.0/24");
+    // Committed already: what fails now cannot bring the new value back.
+    EXPECT_EQ(*node.host.files.Read(kPointer), old);
+    EXPECT_FALSE(node.host.files.Read("/var/lib/trustline/journal").ok());
+    v1::ProbeResponse response;
+    response.set_option_150("10.10.0.11");
+    return response;
+  };
+  const auto rolled = node.Rollback();
+  ASSERT_TRUE(rolled.ok()) << rolled.status();
+  EXPECT_EQ(node.prover.asked, 1);
+  EXPECT_EQ(rolled->resources(0).outcome(), v1::OUTCOME_CHANGED);
+}
+
+TEST_F(RollbackTest, AFailedProofIsReportedAndRestoresNothing) {
+  node.Apply({PointerResource("10.30.0.0/24", {"10.20.0.11"})}).value();
+  kinds.pointer->undone_subnet = "10.30.0.0/24";
+  const int reloads = node.host.services.counts("dhcp").reloads;
+  node.prover.answer = [](const std::string&, const v1::ProbeRequest&) {
+    v1::ProbeResponse response;
+    response.set_option_150("10.20.0.11");
+    return response;
+  };
+  const auto rolled = node.Rollback();
+  ASSERT_TRUE(rolled.ok()) << rolled.status();
+  EXPECT_EQ(rolled->resources(0).outcome(), v1::OUTCOME_FAILED);
+  EXPECT_THAT(rolled->resources(0).reasons(),
+              ElementsAre("put back, but not proven: the wire says otherwise"));
+  EXPECT_EQ(rolled->resources(0).changes_size(), 1);
+  EXPECT_EQ(rolled->generation(), 2u);
+  EXPECT_EQ(*node.host.files.Read(kPointer), old);
+  EXPECT_EQ(Bytes("/run/dhcp-loaded/10.30.0.0_24"), "10.10.0.11");
+  EXPECT_EQ(node.host.services.counts("dhcp").reloads, reloads + 1);
+  // It is rolled back all the same: held, and nothing is left to undo, also after a restart.
+  EXPECT_THAT(Status().held(), HasSubstr("run-1"));
+  ASSERT_TRUE(node.Restart().ok());
+  EXPECT_EQ(*node.host.files.Read(kPointer), old);
+  EXPECT_EQ(OutcomeOf(*node.Rollback(), "rollback"), v1::OUTCOME_UNCHANGED);
+}
+
+TEST_F(RollbackTest, AnUnansweredQuestionIsReportedToo) {
+  node.Apply({PointerResource("10.30.0.0/24", {"10.20.0.11"})}).value();
+  kinds.pointer->undone_subnet = "10.30.0.0/24";
+  const auto rolled = node.Rollback();
+  ASSERT_TRUE(rolled.ok()) << rolled.status();
+  EXPECT_EQ(rolled->resources(0).outcome(), v1::OUTCOME_FAILED);
+  EXPECT_THAT(rolled->resources(0).reasons(0), HasSubstr("nobody could ask from probe"));
+  EXPECT_EQ(*node.host.files.Read(kPointer), old);
+}
+
 TEST_F(RollbackTest, OldGenerationsAreForgotten) {
   for (int i = 0; i < 70; ++i) {
     ApplyRun(node.Document({PointerResource("10.30.0.0/24", {absl::StrCat("10.20.0.", i + 1)})}), 1,

@@ -490,5 +490,77 @@ TEST_F(TftpPointerTest, OneScopeHasOneOwner) {
             kind.Claims(ReservationPointer("00:1b:54:aa:bb:01")));
 }
 
+TEST_F(TftpPointerTest, ARollbackIsAskedForFromWhereTheValueWasAskedFor) {
+  ASSERT_EQ(ApplyOne(SubnetPointer("10.30.0.0/24")).outcome(), v1::OUTCOME_CHANGED);
+  ASSERT_EQ(ApplyOne(ReservationPointer("00:1b:54:aa:bb:01")).outcome(), v1::OUTCOME_CHANGED);
+  questions_.clear();
+  asked_from_.clear();
+  // The reservation had no value of its own, so its subnet's is what must be served again.
+  ASSERT_TRUE(harness_.Rollback().ok());
+  ASSERT_EQ(questions_.size(), 1u);
+  EXPECT_EQ(questions_[0].server(), "10.30.0.2");
+  EXPECT_EQ(questions_[0].subnet(), "10.30.0.0/24");
+  EXPECT_EQ(questions_[0].hardware_address(), "00:1b:54:aa:bb:01");
+  const absl::StatusOr<v1::StageReport> rolled = harness_.Rollback();
+  ASSERT_TRUE(rolled.ok()) << rolled.status();
+  EXPECT_EQ(rolled->resources(0).outcome(), v1::OUTCOME_CHANGED) << rolled->DebugString();
+  EXPECT_THAT(asked_from_, ElementsAre("probe-floor3", "probe-floor3"));
+  EXPECT_EQ(File(), kConfig);
+}
+
+TEST_F(TftpPointerTest, AScopeThatSetNothingBeforeIsComparedWithWhatItInherits) {
+  ASSERT_EQ(ApplyOne(SubnetPointer("10.30.1.0/24")).outcome(), v1::OUTCOME_CHANGED);
+  const absl::StatusOr<v1::StageReport> rolled = harness_.Rollback();
+  ASSERT_TRUE(rolled.ok()) << rolled.status();
+  EXPECT_EQ(rolled->resources(0).outcome(), v1::OUTCOME_CHANGED) << rolled->DebugString();
+  EXPECT_EQ(questions_.back().subnet(), "10.30.1.0/24");
+  EXPECT_EQ(File(), kConfig);
+}
+
+TEST_F(TftpPointerTest, ARollbackAfterWhichTheWireSaysOtherwiseIsPutBackButNotProven) {
+  ASSERT_EQ(ApplyOne(SubnetPointer("10.30.0.0/24")).outcome(), v1::OUTCOME_CHANGED);
+  harness_.prover.answer = [](const std::string&, const v1::ProbeRequest&) {
+    v1::ProbeResponse response;
+    response.set_answered(true);
+    response.set_present(true);
+    response.set_how("DHCPINFORM");
+    response.set_option_150(EncodeOption150({0x0a14000b, 0x0a14000c}));
+    return response;
+  };
+  const absl::StatusOr<v1::StageReport> rolled = harness_.Rollback();
+  ASSERT_TRUE(rolled.ok()) << rolled.status();
+  EXPECT_EQ(rolled->resources(0).outcome(), v1::OUTCOME_FAILED);
+  EXPECT_THAT(rolled->resources(0).reasons(),
+              ElementsAre("put back, but not proven: dhcp-a hands out 10.20.0.11, 10.20.0.12 "
+                          "(0a14000b0a14000c) for subnet 10.30.0.0/24 where 10.10.0.12 (0a0a000c) "
+                          "is expected (DHCPINFORM from probe-floor3)"));
+  EXPECT_EQ(File(), kConfig);
+}
+
+TEST_F(TftpPointerTest, AServerThatAnswersNobodyAfterARollbackIsReported) {
+  ASSERT_EQ(ApplyOne(SubnetPointer("10.30.0.0/24")).outcome(), v1::OUTCOME_CHANGED);
+  harness_.prover.answer = [](const std::string&, const v1::ProbeRequest&) {
+    v1::ProbeResponse response;
+    response.set_how("DHCPINFORM");
+    return response;
+  };
+  const absl::StatusOr<v1::StageReport> rolled = harness_.Rollback();
+  EXPECT_EQ(rolled->resources(0).outcome(), v1::OUTCOME_FAILED);
+  EXPECT_THAT(rolled->resources(0).reasons(0), HasSubstr("dhcp-a does not answer any more"));
+  EXPECT_EQ(File(), kConfig);
+}
+
+TEST_F(TftpPointerTest, AnUndoArgumentOfAnOlderAgentStillWorks) {
+  const TftpPointerKind kind;
+  EXPECT_TRUE(kind.Undo("subnet 10.30.0.0/24", harness_.host.host()).ok());
+  std::vector<std::string> warnings;
+  EXPECT_TRUE(kind.ProveUndone("subnet 10.30.0.0/24", "dhcp-a", harness_.host.host().view(),
+                               harness_.prover, warnings)
+                  .ok());
+  EXPECT_EQ(harness_.prover.asked, 0);
+  EXPECT_THAT(warnings, ElementsAre("option 150 of subnet 10.30.0.0/24 was not asked for on the "
+                                    "wire: the run did not record from where"));
+}
+
 }  // namespace
 }  // namespace trustline::agent

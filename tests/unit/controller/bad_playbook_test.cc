@@ -83,8 +83,9 @@ INSTANTIATE_TEST_SUITE_P(
         BadPlaybook{
             "play_key", "- hosts: all\n  serail: 1\n",
             "p.yml:2:3: error: unknown key \"serail\" in a play (did you mean \"serial\"?)"},
-        BadPlaybook{"gate", "- hosts: all\n  gate: { phones: x }\n",
-                    "p.yml:2:3: error: unsupported: gate is not built yet"},
+        BadPlaybook{"gate_without_pointer", "- hosts: all\n  gate: { phones: x }\n",
+                    "p.yml:2:3: error: play \"play 1\" has a gate but no tftp_pointer that it "
+                    "could guard"},
         BadPlaybook{"confirm", "- hosts: all\n  confirm: { within: 10m }\n",
                     "p.yml:2:3: error: unsupported: confirm is not built yet"},
         BadPlaybook{"import", "- import_playbook: other.yml\n",
@@ -139,7 +140,12 @@ INSTANTIATE_TEST_SUITE_P(
                     "p.yml:2:10: error: \"tasks\" must be a list, got a map"},
         BadPlaybook{"no_kind", "- hosts: all\n  tasks:\n    - name: x\n",
                     "p.yml:3:7: error: a task needs a kind: certificate, bundle_export, "
-                    "bundle_consolidation, bundle_import, tftp_pointer, service or pause"},
+                    "bundle_consolidation, bundle_import, tftp_pointer, service, trust_list, "
+                    "signed_file, trust_verification, trust_gate or pause"},
+        BadPlaybook{"straggler_guard",
+                    "- hosts: all\n  require_no_stragglers: \"{{ maybe }}\"\n  tasks: []\n",
+                    "p.yml:2:26: error: \"require_no_stragglers\" must be true or false, got a "
+                    "string"},
         BadPlaybook{"kind", "- hosts: all\n  tasks:\n    - bundle_imprt: {}\n",
                     "p.yml:3:7: error: unknown key \"bundle_imprt\" in a task (did you mean "
                     "\"bundle_import\"?)"},
@@ -228,7 +234,7 @@ INSTANTIATE_TEST_SUITE_P(
             "p.yml:3:9: error: a handler has no \"loop\""},
         BadPlaybook{"restarted_task",
                     "- hosts: all\n  tasks:\n    - service: { name: y, state: restarted }\n",
-                    "p.yml:3:7: error: state restarted and reloaded need something that notifies "
+                    "p.yml:3:34: error: state restarted and reloaded need something that notifies "
                     "them; make this a handler, or say started"},
         BadPlaybook{"pause_inside",
                     "- hosts: all\n  tasks:\n    - service: { name: x }\n    - pause: { prompt: go "
@@ -259,7 +265,7 @@ INSTANTIATE_TEST_SUITE_P(
             "Scenario27BothClusters",
             "- hosts: dhcp\n  tasks:\n    - tftp_pointer: { scope: { global: true }, tftp_servers: "
             "[10.20.0.11, 10.10.0.11], probe_from: probe }\n",
-            "p.yml:3:7: error: addresses of two clusters together: 10.20.0.11 (dst-pub, cluster "
+            "p.yml:3:62: error: addresses of two clusters together: 10.20.0.11 (dst-pub, cluster "
             "dst) and 10.10.0.11 (src-pub, cluster src); phones would flap between them"},
         BadPlaybook{"Scenario27NoAddress",
                     "- hosts: dhcp\n  tasks:\n    - tftp_pointer: { scope: { global: true }, "
@@ -268,27 +274,28 @@ INSTANTIATE_TEST_SUITE_P(
         BadPlaybook{"Scenario27NoTftp",
                     "- hosts: dhcp\n  tasks:\n    - tftp_pointer: { scope: { global: true }, "
                     "tftp_servers: [10.20.0.12], probe_from: probe }\n",
-                    "p.yml:3:7: error: 10.20.0.12 is dst-sub1, which does not have the role tftp"},
+                    "p.yml:3:62: error: 10.20.0.12 is dst-sub1, which does not have the role tftp"},
         BadPlaybook{"class_scope",
                     "- hosts: dhcp\n  tasks:\n    - tftp_pointer: { scope: { class_name: x }, "
                     "tftp_servers: [10.20.0.11], probe_from: probe }\n",
-                    "p.yml:3:7: error: unsupported: a client class as scope; use a subnet, a "
+                    "p.yml:3:30: error: unsupported: a client class as scope; use a subnet, a "
                     "reservation or global"},
         BadPlaybook{"no_dhcp_server",
                     "- hosts: probe\n  tasks:\n    - tftp_pointer: { scope: { global: true }, "
                     "tftp_servers: [10.20.0.11], probe_from: dhcp-a }\n",
                     "p.yml:3:7: error: probe is not a DHCP server of the inventory; set its "
                     "variable dhcp_server"},
-        BadPlaybook{"prober",
-                    "- hosts: dhcp\n  tasks:\n    - tftp_pointer: { scope: { global: true }, "
-                    "tftp_servers: [10.20.0.11], probe_from: prob }\n",
-                    "p.yml:3:7: error: probe_from: no host \"prob\" in the inventory (did you mean "
-                    "\"probe\"?)"},
         BadPlaybook{
-            "prober_itself",
-            "- hosts: dhcp-a\n  tasks:\n    - tftp_pointer: { scope: { global: true }, "
-            "tftp_servers: [10.20.0.11], probe_from: dhcp-a }\n",
-            "p.yml:3:7: error: probe_from: dhcp-a cannot prove its own answers; name another host"},
+            "prober",
+            "- hosts: dhcp\n  tasks:\n    - tftp_pointer: { scope: { global: true }, "
+            "tftp_servers: [10.20.0.11], probe_from: prob }\n",
+            "p.yml:3:88: error: probe_from: no host \"prob\" in the inventory (did you mean "
+            "\"probe\"?)"},
+        BadPlaybook{"prober_itself",
+                    "- hosts: dhcp-a\n  tasks:\n    - tftp_pointer: { scope: { global: true }, "
+                    "tftp_servers: [10.20.0.11], probe_from: dhcp-a }\n",
+                    "p.yml:3:88: error: probe_from: dhcp-a cannot prove its own answers; name "
+                    "another host"},
         BadPlaybook{
             "max_fail_pointer",
             "- hosts: dhcp\n  max_fail_percentage: 10\n  tasks:\n    - " POINTER "\n",

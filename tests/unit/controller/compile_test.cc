@@ -338,6 +338,17 @@ TEST_F(CompileTest, SerialCutsBatches) {
   EXPECT_EQ(batches("\"{{ 5 }}\""), "5 5");
 }
 
+TEST_F(CompileTest, EveryStageOfAGuardedPlayIsGuarded) {
+  const CompiledPlaybook compiled = Must(
+      "- hosts: n1\n- hosts: n1\n  require_no_stragglers: true\n  waves: [{ name: a }, { name: b "
+      "}]\n",
+      "all:\n  hosts: { n1: {} }\n");
+  ASSERT_EQ(compiled.stages.size(), 3u);
+  EXPECT_FALSE(compiled.stages[0].require_no_stragglers);
+  EXPECT_TRUE(compiled.stages[1].require_no_stragglers);
+  EXPECT_TRUE(compiled.stages[2].require_no_stragglers);
+}
+
 TEST_F(CompileTest, ExtraVariablesWinOverEverything) {
   const std::string file = files_.Write("extra.json", "{\"c\": \"file\", \"n\": 7}");
   const CompiledPlaybook compiled =
@@ -391,11 +402,11 @@ TEST_F(CompileTest, AThirdTftpServerIsAWarning) {
   tasks:
     - tftp_pointer: { scope: { global: true }, tftp_servers: [10.20.0.11, 10.20.0.12, 10.99.0.1], probe_from: probe-floor3 }
 )");
-  EXPECT_THAT(Said(), HasSubstr("migrate.yml:3:7: warning: tftp_servers has 3 addresses; phones "
+  EXPECT_THAT(Said(), HasSubstr("migrate.yml:3:62: warning: tftp_servers has 3 addresses; phones "
                                 "use the first two and ignore the others\n"));
   EXPECT_THAT(
       Said(),
-      HasSubstr("migrate.yml:3:7: warning: 10.99.0.1 belongs to no node of the inventory\n"));
+      HasSubstr("migrate.yml:3:62: warning: 10.99.0.1 belongs to no node of the inventory\n"));
 }
 
 TEST_F(CompileTest, MatchingNoHostIsItsOwnResult) {

@@ -108,6 +108,9 @@ TEST(EvidenceCsv, ProblemsAreTwentyAtMost) {
   std::string text = "device\n";
   for (int i = 0; i < 100; ++i) text += "nonsense\n";
   EXPECT_THAT(Problems(text), SizeIs(20));
+  std::string columns = "a";
+  for (int i = 0; i < 100; ++i) columns += ",a";
+  EXPECT_THAT(Problems(columns), SizeIs(20));
 }
 
 // As phones of the 88xx series lay it out, with this test's own values.

@@ -80,15 +80,15 @@ TEST(TftpPointerRulesTest, AnUnknownAddressIsAWarning) {
 }
 
 TEST(TftpPointerRulesTest, MalformedAndRepeatedAddressesAreErrors) {
-  EXPECT_EQ(Errors({"10.20.0.256"}), "\"10.20.0.256\" is not an IPv4 address");
+  EXPECT_EQ(Errors({"10.20.0.256"}), "'10.20.0.256' is not an IPv4 address");
   EXPECT_EQ(Errors({"10.20.0.11", "10.20.0.11"}), "10.20.0.11 is given twice");
 }
 
 TEST(TftpPointerRulesTest, TheSubnetMustBeOne) {
   EXPECT_EQ(absl::StrJoin(Check({"10.20.0.11"}, "10.30.0.5/24").errors, ";"),
-            "\"10.30.0.5/24\" has host bits set; the subnet is 10.30.0.0/24");
+            "'10.30.0.5/24' has bits set behind its prefix; the subnet is 10.30.0.0/24");
   EXPECT_EQ(absl::StrJoin(Check({"10.20.0.11"}, "10.30.0.0/33").errors, ";"),
-            "\"10.30.0.0/33\" is not an IPv4 subnet");
+            "'10.30.0.0/33' is not an IPv4 subnet such as 10.30.0.0/24");
   EXPECT_EQ(absl::StrJoin(Check({"10.20.0.11"}, "0.0.0.0/0").errors, ";"), "");
 }
 

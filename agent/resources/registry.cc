@@ -7,7 +7,9 @@
 #include "agent/resources/bundle_import.h"
 #include "agent/resources/certificate.h"
 #include "agent/resources/service.h"
+#include "agent/resources/signed_file.h"
 #include "agent/resources/tftp_pointer.h"
+#include "agent/resources/trust_list.h"
 
 namespace trustline::agent {
 
@@ -19,6 +21,8 @@ KindRegistry MakeKindRegistry() {
   kinds.push_back(std::make_unique<BundleImportKind>());
   kinds.push_back(std::make_unique<TftpPointerKind>());
   kinds.push_back(std::make_unique<ServiceKind>());
+  kinds.push_back(std::make_unique<TrustListKind>());
+  kinds.push_back(std::make_unique<SignedFileKind>());
   return kinds;
 }
 

@@ -15,10 +15,6 @@
 namespace trustline {
 namespace {
 
-// ITLRecovery came with 10.5(2); from 12.5 on there is one per cluster, made on the publisher.
-constexpr ClusterVersion kFirstItlRecovery{10, 5, 2};
-constexpr ClusterVersion kItlRecoveryOfCluster{12, 5, 0};
-
 struct UnitRule {
   absl::string_view unit;
   std::vector<std::string> placement;
@@ -54,18 +50,6 @@ bool IsServiceUpdate(absl::string_view text) {
   return text.empty() || (text.size() == 1 && absl::ascii_islower(text[0]));
 }
 
-bool HasRole(const v1::ClusterNode& node, v1::NodeRole role) {
-  return std::find(node.roles().begin(), node.roles().end(), role) != node.roles().end();
-}
-
-std::vector<std::string> NodesWith(const v1::Cluster& cluster, v1::NodeRole role) {
-  std::vector<std::string> names;
-  for (const v1::ClusterNode& node : cluster.nodes()) {
-    if (HasRole(node, role)) names.push_back(node.name());
-  }
-  return names;
-}
-
 absl::Status Wrong(const v1::Cluster& cluster, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat("cluster ", cluster.name(), " ", what));
 }
@@ -75,13 +59,18 @@ absl::StatusOr<std::vector<std::string>> Exporters(const v1::Cluster& cluster,
                                                    ClusterVersion version,
                                                    const std::string& publisher,
                                                    absl::string_view unit) {
-  const std::vector<std::string> tftp = NodesWith(cluster, v1::NODE_ROLE_TFTP);
+  std::vector<std::string> tftp = NodesWith(cluster, v1::NODE_ROLE_TFTP);
   if (unit == "ITLRecovery" && version < kFirstItlRecovery) return std::vector<std::string>{};
   if (unit == "ITLRecovery" && version >= kItlRecoveryOfCluster)
     return std::vector<std::string>{publisher};
   if (unit == "CallManager" || unit == "ITLRecovery") {
     if (tftp.empty())
       return Wrong(cluster, "has no node with the role tftp, so nothing signs its phones' files");
+    // The publisher signs the CTL, also where it serves no files.
+    if (cluster.security_mode() == v1::SECURITY_MODE_MIXED &&
+        std::find(tftp.begin(), tftp.end(), publisher) == tftp.end()) {
+      tftp.push_back(publisher);
+    }
     return tftp;
   }
   if (unit == "CAPF") {
@@ -101,22 +90,6 @@ absl::Status CheckUnits(const std::vector<std::string>& units) {
                      absl::StrJoin(Rules(), ", ", [](std::string* out, const UnitRule& rule) {
                        absl::StrAppend(out, rule.unit);
                      })));
-  }
-  return absl::OkStatus();
-}
-
-// Names decide who is believed, so each belongs to one cluster or node.
-absl::Status CheckNames(const v1::Topology& topology) {
-  std::set<std::string> clusters, nodes;
-  for (const v1::Cluster& cluster : topology.clusters()) {
-    if (cluster.name().empty()) return absl::InvalidArgumentError("a cluster has no name");
-    if (!clusters.insert(cluster.name()).second) return Wrong(cluster, "is there twice");
-    for (const v1::ClusterNode& node : cluster.nodes()) {
-      if (node.name().empty()) return Wrong(cluster, "has a node without a name");
-      if (!nodes.insert(node.name()).second) {
-        return Wrong(cluster, absl::StrCat("has the node ", node.name(), ", which is there twice"));
-      }
-    }
   }
   return absl::OkStatus();
 }
@@ -160,6 +133,49 @@ absl::StatusOr<ClusterVersion> ParseClusterVersion(absl::string_view text) {
   return version;
 }
 
+bool HasRole(const v1::ClusterNode& node, v1::NodeRole role) {
+  return std::find(node.roles().begin(), node.roles().end(), role) != node.roles().end();
+}
+
+std::vector<std::string> NodesWith(const v1::Cluster& cluster, v1::NodeRole role) {
+  std::vector<std::string> names;
+  for (const v1::ClusterNode& node : cluster.nodes()) {
+    if (HasRole(node, role)) names.push_back(node.name());
+  }
+  return names;
+}
+
+absl::Status CheckTopologyNames(const v1::Topology& topology) {
+  std::set<std::string> clusters, nodes;
+  for (const v1::Cluster& cluster : topology.clusters()) {
+    if (cluster.name().empty()) return absl::InvalidArgumentError("a cluster has no name");
+    if (!clusters.insert(cluster.name()).second) return Wrong(cluster, "is there twice");
+    for (const v1::ClusterNode& node : cluster.nodes()) {
+      if (node.name().empty()) return Wrong(cluster, "has a node without a name");
+      if (!nodes.insert(node.name()).second) {
+        return Wrong(cluster, absl::StrCat("has the node ", node.name(), ", which is there twice"));
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::string> PublisherOf(const v1::Cluster& cluster) {
+  const std::vector<std::string> publishers = NodesWith(cluster, v1::NODE_ROLE_PUBLISHER);
+  if (publishers.empty()) return Wrong(cluster, "has no node with the role publisher");
+  if (publishers.size() > 1) {
+    return Wrong(cluster,
+                 absl::StrCat("has more than one publisher: ", absl::StrJoin(publishers, ", ")));
+  }
+  return publishers[0];
+}
+
+absl::StatusOr<ClusterVersion> VersionOf(const v1::Cluster& cluster) {
+  absl::StatusOr<ClusterVersion> version = ParseClusterVersion(cluster.version());
+  if (version.ok()) return version;
+  return Wrong(cluster, absl::StrCat("has no readable version: ", version.status().message()));
+}
+
 absl::StatusOr<std::vector<ExpectedExport>> ExpectedExports(const v1::Topology& topology,
                                                             const std::vector<std::string>& units) {
   if (topology.clusters_size() < 2) {
@@ -169,21 +185,14 @@ absl::StatusOr<std::vector<ExpectedExport>> ExpectedExports(const v1::Topology& 
                                       : absl::StrCat("only ", topology.clusters(0).name())));
   }
   TL_RETURN_IF_ERROR(CheckUnits(units));
-  TL_RETURN_IF_ERROR(CheckNames(topology));
+  TL_RETURN_IF_ERROR(CheckTopologyNames(topology));
   std::set<ExpectedExport> expected;
   for (const v1::Cluster& cluster : topology.clusters()) {
-    const absl::StatusOr<ClusterVersion> version = ParseClusterVersion(cluster.version());
-    if (!version.ok())
-      return Wrong(cluster, absl::StrCat("has no readable version: ", version.status().message()));
-    const std::vector<std::string> publishers = NodesWith(cluster, v1::NODE_ROLE_PUBLISHER);
-    if (publishers.empty()) return Wrong(cluster, "has no node with the role publisher");
-    if (publishers.size() > 1) {
-      return Wrong(cluster,
-                   absl::StrCat("has more than one publisher: ", absl::StrJoin(publishers, ", ")));
-    }
+    TL_ASSIGN_OR_RETURN(const ClusterVersion version, VersionOf(cluster));
+    TL_ASSIGN_OR_RETURN(const std::string publisher, PublisherOf(cluster));
     for (const std::string& unit : units) {
       TL_ASSIGN_OR_RETURN(const std::vector<std::string> nodes,
-                          Exporters(cluster, *version, publishers[0], unit));
+                          Exporters(cluster, version, publisher, unit));
       for (const std::string& node : nodes) expected.insert({cluster.name(), node, unit});
     }
   }

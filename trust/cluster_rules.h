@@ -19,6 +19,10 @@ struct ClusterVersion {
 };
 absl::StatusOr<ClusterVersion> ParseClusterVersion(absl::string_view text);
 
+// ITLRecovery came with 10.5(2); from 12.5 on there is one per cluster, made on the publisher.
+inline constexpr ClusterVersion kFirstItlRecovery{10, 5, 2};
+inline constexpr ClusterVersion kItlRecoveryOfCluster{12, 5, 0};
+
 // One (cluster, node, unit) that must have exported.
 struct ExpectedExport {
   std::string cluster, node, unit;
@@ -27,8 +31,8 @@ struct ExpectedExport {
 
 // Every export the exchange needs for `units`, over all clusters, ordered by cluster, node, unit:
 //   CallManager: every node with role tftp. ITLRecovery: none before 10.5(2); every tftp node up
-//   to 12.4; the publisher from 12.5. CAPF: the publisher (or the node with role capf). tomcat:
-//   every node.
+//   to 12.4; the publisher from 12.5. In mixed mode both also of the publisher, who signs the CTL.
+//   CAPF: the publisher (or the node with role capf). tomcat: every node.
 // InvalidArgument: an unknown unit; fewer than two clusters; a name that is there twice; a cluster
 // without a publisher or with several, without a tftp node though one must export, or with an
 // unreadable version. The message names the cluster.
@@ -39,6 +43,15 @@ absl::StatusOr<std::vector<ExpectedExport>> ExpectedExports(const v1::Topology& 
 // ITLRecovery -> Phone-SAST-trust, CallManager-trust; CAPF -> CallManager-trust; tomcat ->
 // tomcat-trust. Empty for an unknown unit.
 std::vector<std::string> DefaultPlacement(absl::string_view unit);
+
+bool HasRole(const v1::ClusterNode& node, v1::NodeRole role);
+// Names, in the topology's order.
+std::vector<std::string> NodesWith(const v1::Cluster& cluster, v1::NodeRole role);
+// InvalidArgument, naming the cluster, where there is none or several; an unreadable version.
+absl::StatusOr<std::string> PublisherOf(const v1::Cluster& cluster);
+absl::StatusOr<ClusterVersion> VersionOf(const v1::Cluster& cluster);
+// Names decide who is believed: InvalidArgument unless each belongs to one cluster or node.
+absl::Status CheckTopologyNames(const v1::Topology& topology);
 
 // The cluster a node belongs to, or nullptr.
 const v1::Cluster* ClusterOf(const v1::Topology& topology, absl::string_view node);

@@ -10,6 +10,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "trust/exchange_envelope.h"
 #include "trust/exchange_names.h"
 #include "trust/sha256.h"
 #include "trust/status_macros.h"
@@ -19,42 +20,10 @@ namespace {
 
 constexpr absl::string_view kManifestType = "trustline.v1.Manifest";
 constexpr absl::string_view kIndexType = "trustline.v1.ConsolidationIndex";
-constexpr uint64_t kMaxEnvelopeBytes = 1 << 20;
-constexpr size_t kMaxListedFiles = 4096;
 constexpr size_t kDigestBytes = 32;
-
-// Codes that speak about the link or the login, not about one file: no reason to call a file bad.
-bool ConcernsTheHub(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kNotFound:
-    case absl::StatusCode::kResourceExhausted:
-    case absl::StatusCode::kPermissionDenied:
-    case absl::StatusCode::kInvalidArgument:
-      return false;
-    default:
-      return true;
-  }
-}
 
 absl::Status Prefixed(absl::string_view what, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(what, ": ", status.message()));
-}
-
-// Names in one directory of an exchange; none when the directory is not there yet.
-absl::StatusOr<std::vector<std::string>> ListNames(HubReader& hub, absl::string_view directory) {
-  const absl::StatusOr<std::vector<HubEntry>> entries = hub.List(directory);
-  std::vector<std::string> names;
-  if (absl::IsNotFound(entries.status())) return names;
-  TL_RETURN_IF_ERROR(entries.status());
-  if (entries->size() > kMaxListedFiles) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat(directory, " on the hub holds ", entries->size(), " files, more than ",
-                     kMaxListedFiles, "; remove old ones or use another exchange"));
-  }
-  for (const HubEntry& entry : *entries) {
-    if (!entry.is_directory) names.push_back(entry.name);
-  }
-  return names;
 }
 
 template <typename Digests>
@@ -157,36 +126,6 @@ absl::StatusOr<std::vector<BundleEntry>> ReadObject(HubReader& hub, const std::s
   return entries;
 }
 
-absl::Status CheckTrust(const ExchangeTrust& trust) {
-  TL_RETURN_IF_ERROR(CheckExchangeName(trust.exchange));
-  if (trust.topology.domain().empty()) {
-    return absl::InvalidArgumentError("the topology names no domain; no signature can be believed");
-  }
-  return absl::OkStatus();
-}
-
-// The agent that signed, when the fleet's CA vouches for it in the topology's domain.
-absl::StatusOr<Opened> OpenFromAgent(const std::string& bytes, absl::string_view type,
-                                     const ExchangeTrust& trust) {
-  v1::Envelope envelope;
-  if (!envelope.ParseFromString(bytes)) return absl::InvalidArgumentError("is not an envelope");
-  TL_ASSIGN_OR_RETURN(Opened opened, Open(envelope, type, trust.roots, trust.now));
-  if (opened.signer.kind != IdentityKind::kAgent) {
-    return absl::PermissionDeniedError(
-        absl::StrCat("signed by ", opened.signer.ToUri(), ", which is no agent"));
-  }
-  if (opened.signer.domain != trust.topology.domain()) {
-    return absl::PermissionDeniedError(absl::StrCat(
-        "signed by ", opened.signer.ToUri(), " of another domain than ", trust.topology.domain()));
-  }
-  return opened;
-}
-
-absl::Status OtherExchange(absl::string_view made_for, absl::string_view exchange) {
-  return absl::PermissionDeniedError(absl::StrCat(
-      "was made for exchange '", absl::CHexEscape(made_for), "', not '", exchange, "'"));
-}
-
 // Everything signed content says, against the file's name and the topology.
 absl::StatusOr<v1::Manifest> BelieveManifest(const std::string& bytes, const ExpectedExport& who,
                                              uint64_t sequence, const ExchangeTrust& trust) {
@@ -258,16 +197,6 @@ absl::StatusOr<v1::ConsolidationIndex> BelieveIndex(const std::string& bytes,
   return index;
 }
 
-absl::Status CheckSequence(uint64_t sequence) {
-  if (sequence == 0) return absl::InvalidArgumentError("a sequence starts at 1");
-  if (sequence > kMaxSequence) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat("sequence numbers up to ", kMaxSequence,
-                     " are used up in this exchange; use another exchange"));
-  }
-  return absl::OkStatus();
-}
-
 // Publishes a bundle, or takes the one an interrupted run left under its name when it holds the
 // same certificates. Returns the bytes that lie on the hub; AlreadyExists when the name is taken by
 // anything else.
@@ -287,33 +216,14 @@ absl::StatusOr<std::string> PublishBundle(Hub& hub, const std::string& path, std
       absl::StrCat(path, ": the name is taken by other content, which was left untouched"));
 }
 
-absl::Status PublishEnvelope(Hub& hub, const std::string& path, absl::string_view type,
-                             const google::protobuf::MessageLite& message, const PrivateKey& key,
-                             const Certificate& signer) {
-  TL_ASSIGN_OR_RETURN(const v1::Envelope envelope,
-                      Seal(type, message.SerializeAsString(), key, signer));
-  const std::string bytes = envelope.SerializeAsString();
-  if (bytes.size() > kMaxEnvelopeBytes) {
-    return absl::ResourceExhaustedError(
-        absl::StrCat(path, ": would be larger than ", kMaxEnvelopeBytes, " bytes"));
-  }
-  return hub.Publish(path, bytes);
-}
-
-absl::Status CheckSigner(absl::string_view node, const Certificate& signer) {
-  TL_ASSIGN_OR_RETURN(const Identity identity, IdentityOf(signer));
-  if (identity.kind == IdentityKind::kAgent && identity.name == node) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(identity.ToUri(), " cannot sign for node ", node));
-}
-
 }  // namespace
 
 absl::StatusOr<BelievedManifests> ReadManifests(HubReader& hub, const ExchangeTrust& trust,
                                                 const std::vector<std::string>& units) {
-  TL_RETURN_IF_ERROR(CheckTrust(trust));
+  TL_RETURN_IF_ERROR(CheckExchangeTrust(trust));
   for (const std::string& unit : units) TL_RETURN_IF_ERROR(CheckUnitName(unit));
   const std::string directory = absl::StrCat(trust.exchange, "/manifests");
-  TL_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListNames(hub, directory));
+  TL_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListExchangeFiles(hub, directory));
 
   // Newest first: what a believed manifest supersedes need not be read.
   std::map<std::string, std::map<uint64_t, std::string, std::greater<>>> by_stem;
@@ -385,7 +295,7 @@ absl::Status PublishExport(Hub& hub, absl::string_view exchange, const ExportToP
   TL_RETURN_IF_ERROR(CheckExchangeName(exchange));
   TL_RETURN_IF_ERROR(CheckExportNames(what.who));
   TL_RETURN_IF_ERROR(CheckSequence(what.sequence));
-  TL_RETURN_IF_ERROR(CheckSigner(what.who.node, signer));
+  TL_RETURN_IF_ERROR(CheckEnvelopeSigner(what.who.node, signer));
   if (what.entries.empty()) {
     return absl::InvalidArgumentError(
         absl::StrCat(what.who.unit, " of ", what.who.node, ": there is no certificate to export"));
@@ -412,10 +322,10 @@ absl::Status PublishExport(Hub& hub, absl::string_view exchange, const ExportToP
 absl::StatusOr<Consolidated> ReadConsolidated(HubReader& hub, const ExchangeTrust& trust,
                                               absl::string_view unit,
                                               absl::string_view bundle_password) {
-  TL_RETURN_IF_ERROR(CheckTrust(trust));
+  TL_RETURN_IF_ERROR(CheckExchangeTrust(trust));
   TL_RETURN_IF_ERROR(CheckUnitName(unit));
   const std::string directory = absl::StrCat(trust.exchange, "/consolidated");
-  TL_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListNames(hub, directory));
+  TL_ASSIGN_OR_RETURN(const std::vector<std::string> names, ListExchangeFiles(hub, directory));
   std::map<uint64_t, std::string, std::greater<>> files;
   for (const std::string& name : names) {
     if (const auto sequence = SequenceOfIndex(name, unit)) files[*sequence] = name;
@@ -464,7 +374,7 @@ absl::Status PublishConsolidated(Hub& hub, absl::string_view exchange, absl::str
   TL_RETURN_IF_ERROR(CheckExchangeName(exchange));
   TL_RETURN_IF_ERROR(CheckUnitName(unit));
   TL_RETURN_IF_ERROR(CheckSequence(sequence));
-  TL_RETURN_IF_ERROR(CheckSigner(node, signer));
+  TL_RETURN_IF_ERROR(CheckEnvelopeSigner(node, signer));
   if (entries.empty()) {
     return absl::InvalidArgumentError(absl::StrCat(unit, ": there is no certificate to merge"));
   }
@@ -515,7 +425,7 @@ absl::StatusOr<uint64_t> HighestExportSequence(HubReader& hub, absl::string_view
   TL_RETURN_IF_ERROR(CheckExportNames(who));
   uint64_t highest = 0;
   TL_ASSIGN_OR_RETURN(const std::vector<std::string> manifests,
-                      ListNames(hub, absl::StrCat(exchange, "/manifests")));
+                      ListExchangeFiles(hub, absl::StrCat(exchange, "/manifests")));
   for (const std::string& name : manifests) {
     const auto parsed = ParseManifestName(name);
     if (parsed && parsed->stem == ManifestStem(who)) highest = std::max(highest, parsed->sequence);
@@ -523,7 +433,7 @@ absl::StatusOr<uint64_t> HighestExportSequence(HubReader& hub, absl::string_view
   // A bundle without manifest is the trace of an interrupted run, or somebody's trap: its sequence
   // is not used again.
   TL_ASSIGN_OR_RETURN(const std::vector<std::string> objects,
-                      ListNames(hub, absl::StrCat(exchange, "/exports")));
+                      ListExchangeFiles(hub, absl::StrCat(exchange, "/exports")));
   for (const std::string& name : objects) {
     highest = std::max(highest, SequenceOfExportObject(name, who).value_or(0));
   }
@@ -536,7 +446,7 @@ absl::StatusOr<uint64_t> HighestConsolidationSequence(HubReader& hub, absl::stri
   TL_RETURN_IF_ERROR(CheckUnitName(unit));
   uint64_t highest = 0;
   TL_ASSIGN_OR_RETURN(const std::vector<std::string> names,
-                      ListNames(hub, absl::StrCat(exchange, "/consolidated")));
+                      ListExchangeFiles(hub, absl::StrCat(exchange, "/consolidated")));
   for (const std::string& name : names) {
     highest = std::max({highest, SequenceOfIndex(name, unit).value_or(0),
                         SequenceOfConsolidatedObject(name, unit).value_or(0)});

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -144,6 +145,37 @@ std::optional<uint64_t> SequenceOfConsolidatedObject(absl::string_view name,
   if (absl::ConsumePrefix(&name, absl::StrCat("consolidated.", unit, ".")) &&
       ConsumeSetName(&name) && absl::ConsumePrefix(&name, ".") &&
       ConsumeSequence(&name, &sequence) && (name == ".p12" || name == ".pem")) {
+    return sequence;
+  }
+  return std::nullopt;
+}
+
+std::string ListStem(absl::string_view cluster, absl::string_view node, absl::string_view list) {
+  return absl::StrCat(cluster, node.empty() ? "" : ".", node, ".", list);
+}
+
+std::string ListManifestFile(absl::string_view stem, uint64_t sequence) {
+  return absl::StrCat("lists/", stem, ".", Digits(sequence), ".manifest");
+}
+
+std::string ListObject(absl::string_view stem, uint64_t sequence, absl::string_view sha256) {
+  return absl::StrCat("lists/", stem, ".", Digits(sequence), ".",
+                      absl::BytesToHexString(sha256).substr(0, kSetNameDigits), ".tlv");
+}
+
+std::optional<uint64_t> SequenceOfListManifest(absl::string_view name, absl::string_view stem) {
+  uint64_t sequence = 0;
+  if (absl::ConsumePrefix(&name, absl::StrCat(stem, ".")) && ConsumeSequence(&name, &sequence) &&
+      name == ".manifest") {
+    return sequence;
+  }
+  return std::nullopt;
+}
+
+std::optional<uint64_t> SequenceOfListObject(absl::string_view name, absl::string_view stem) {
+  uint64_t sequence = 0;
+  if (absl::ConsumePrefix(&name, absl::StrCat(stem, ".")) && ConsumeSequence(&name, &sequence) &&
+      absl::ConsumePrefix(&name, ".") && ConsumeSetName(&name) && name == ".tlv") {
     return sequence;
   }
   return std::nullopt;

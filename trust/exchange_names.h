@@ -46,6 +46,15 @@ std::optional<ManifestName> ParseManifestName(absl::string_view name);
 // them apart.
 std::string ManifestStem(const ExpectedExport& who);
 
+// What the files of one trust list begin with: "<cluster>.<node>.itl", "<cluster>.ctl". Signed
+// content tells apart what shares one because names hold dots.
+std::string ListStem(absl::string_view cluster, absl::string_view node, absl::string_view list);
+std::string ListManifestFile(absl::string_view stem, uint64_t sequence);
+// `sha256` of the list, raw: its first 16 hex digits name the object.
+std::string ListObject(absl::string_view stem, uint64_t sequence, absl::string_view sha256);
+std::optional<uint64_t> SequenceOfListManifest(absl::string_view name, absl::string_view stem);
+std::optional<uint64_t> SequenceOfListObject(absl::string_view name, absl::string_view stem);
+
 // Sequence in a bare file name, when the name is one of this export's or unit's; nothing otherwise.
 std::optional<uint64_t> SequenceOfExportObject(absl::string_view name, const ExpectedExport& who);
 std::optional<uint64_t> SequenceOfIndex(absl::string_view name, absl::string_view unit);

@@ -1,6 +1,7 @@
 #include "agent/resources/believed_sequences.h"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 #include <vector>
 
@@ -15,8 +16,9 @@ namespace trustline::agent {
 namespace {
 
 // Exchange and unit are names without '/'; the unit has no dot, so no two pairs share a file.
-std::string PathOf(const Layout& layout, const std::string& exchange, const std::string& unit) {
-  return absl::StrCat(layout.state_directory, "/kinds/bundle_import/", exchange, ".", unit,
+std::string PathOf(const Layout& layout, absl::string_view kind, const std::string& exchange,
+                   const std::string& unit) {
+  return absl::StrCat(layout.state_directory, "/kinds/", kind, "/", exchange, ".", unit,
                       ".sequences");
 }
 
@@ -47,16 +49,16 @@ absl::StatusOr<Sequences> FromImage(const std::string& path,
 }  // namespace
 
 absl::StatusOr<Sequences> ReadBelievedSequences(const FileView& files, const Layout& layout,
-                                                const std::string& exchange,
+                                                absl::string_view kind, const std::string& exchange,
                                                 const std::string& unit) {
-  const std::string path = PathOf(layout, exchange, unit);
+  const std::string path = PathOf(layout, kind, exchange, unit);
   return FromImage(path, files.Read(path));
 }
 
-absl::Status RaiseBelievedSequences(const Layout& layout, const std::string& exchange,
-                                    const std::string& unit, const Sequences& sequences,
-                                    TransactionBuilder& transaction) {
-  const std::string path = PathOf(layout, exchange, unit);
+absl::Status RaiseBelievedSequences(const Layout& layout, absl::string_view kind,
+                                    const std::string& exchange, const std::string& unit,
+                                    const Sequences& sequences, TransactionBuilder& transaction) {
+  const std::string path = PathOf(layout, kind, exchange, unit);
   TL_ASSIGN_OR_RETURN(const Sequences before, FromImage(path, transaction.Upcoming(path)));
   Sequences after = before;
   for (const auto& [who, sequence] : sequences) {
@@ -74,6 +76,45 @@ std::string SequencesText(const Sequences& sequences) {
   return absl::StrJoin(sequences, ", ", [](std::string* out, const auto& entry) {
     absl::StrAppend(out, entry.first.first, "/", entry.first.second, "#", entry.second);
   });
+}
+
+v1::BelievedSequences BelievedFact(const std::string& exchange, const std::string& unit,
+                                   const Sequences& sequences) {
+  v1::BelievedSequences fact;
+  fact.set_exchange(exchange);
+  fact.set_unit(unit);
+  fact.set_manifests(SequencesText(sequences));
+  return fact;
+}
+
+absl::StatusOr<std::optional<v1::BelievedSequences>> PresentBelieved(
+    const HostView& host, absl::string_view kind, const v1::BelievedSequences& desired) {
+  TL_ASSIGN_OR_RETURN(
+      const Sequences all,
+      ReadBelievedSequences(host.files, host.layout, kind, desired.exchange(), desired.unit()));
+  // Nodes that are not expected any more stay on record but are none of this resource's business.
+  std::set<std::string> asked;
+  for (const absl::string_view part : absl::StrSplit(desired.manifests(), ", ")) {
+    asked.emplace(part.substr(0, part.rfind('#')));
+  }
+  Sequences known;
+  for (const auto& [who, sequence] : all) {
+    if (asked.count(absl::StrCat(who.first, "/", who.second)) > 0) known[who] = sequence;
+  }
+  if (known.empty()) return std::optional<v1::BelievedSequences>();
+  return std::optional(BelievedFact(desired.exchange(), desired.unit(), known));
+}
+
+std::string DescribeBelieved(
+    const v1::Change& change,
+    const google::protobuf::RepeatedPtrField<v1::BelievedSequences>& desired) {
+  if (change.fact() != v1::BelievedSequences::descriptor()->name()) return "";
+  for (const v1::BelievedSequences& fact : desired) {
+    if (absl::StrCat(fact.exchange(), " ", fact.unit()) != change.identity()) continue;
+    return absl::StrCat("record  newest manifests believed of ", fact.unit(), ": ",
+                        fact.manifests());
+  }
+  return "";
 }
 
 }  // namespace trustline::agent

@@ -1,9 +1,10 @@
-// A node's memory of the newest manifests it has believed, one file per exchange and unit below the
-// state directory.
+// A node's memory of the newest manifests it has believed, one file per kind, exchange and unit
+// below the state directory.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "absl/status/statusor.h"
 #include "agent/host.h"
 #include "agent/resource_kind.h"
+#include "protos/trustline/v1/kinds/bundle.pb.h"
 
 namespace trustline::agent {
 
@@ -19,16 +21,26 @@ using Sequences = std::map<std::pair<std::string, std::string>, uint64_t>;
 
 // Empty where nothing was believed yet. DataLoss names a file that cannot be read as a record.
 absl::StatusOr<Sequences> ReadBelievedSequences(const FileView& files, const Layout& layout,
-                                                const std::string& exchange,
+                                                absl::string_view kind, const std::string& exchange,
                                                 const std::string& unit);
 
 // Raises the record to at least `sequences`, over what the transaction already holds; never lowers
 // one, forgets none.
-absl::Status RaiseBelievedSequences(const Layout& layout, const std::string& exchange,
-                                    const std::string& unit, const Sequences& sequences,
-                                    TransactionBuilder& transaction);
+absl::Status RaiseBelievedSequences(const Layout& layout, absl::string_view kind,
+                                    const std::string& exchange, const std::string& unit,
+                                    const Sequences& sequences, TransactionBuilder& transaction);
 
 // "dst/dst-pub#1, dst/dst-sub1#4".
 std::string SequencesText(const Sequences& sequences);
+
+v1::BelievedSequences BelievedFact(const std::string& exchange, const std::string& unit,
+                                   const Sequences& sequences);
+// What is on record of the nodes that `desired` names; nothing where that is nothing.
+absl::StatusOr<std::optional<v1::BelievedSequences>> PresentBelieved(
+    const HostView& host, absl::string_view kind, const v1::BelievedSequences& desired);
+// The line for a change that raises a record of `desired`; empty for other changes.
+std::string DescribeBelieved(
+    const v1::Change& change,
+    const google::protobuf::RepeatedPtrField<v1::BelievedSequences>& desired);
 
 }  // namespace trustline::agent

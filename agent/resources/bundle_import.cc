@@ -7,7 +7,6 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "agent/linux_certificate_store.h"
 #include "agent/resources/believed_sequences.h"
 #include "agent/resources/bundle_exchange.h"
@@ -15,6 +14,8 @@
 
 namespace trustline::agent {
 namespace {
+
+constexpr absl::string_view kKind = "bundle_import";
 
 const v1::BundleImportSpec& Spec(const PlanContext& context) {
   return context.resource.bundle_import();
@@ -54,7 +55,7 @@ absl::StatusOr<Vouched> FindVouched(const PlanContext& context, const ExchangeSp
   std::map<std::string, Sequences> before;
   for (const std::string& unit : spec.units) {
     TL_ASSIGN_OR_RETURN(before[unit], ReadBelievedSequences(context.host.files, context.host.layout,
-                                                            spec.exchange, unit));
+                                                            kKind, spec.exchange, unit));
   }
   std::vector<std::string> missing, backwards;
   for (const ExpectedExport& who : expected) {
@@ -224,15 +225,6 @@ absl::StatusOr<Wanted> FindWanted(const PlanContext& context, const ExchangeSpec
   return wanted;
 }
 
-v1::BelievedSequences BelievedFact(const ExchangeSpec& spec, const std::string& unit,
-                                   const Sequences& sequences) {
-  v1::BelievedSequences fact;
-  fact.set_exchange(spec.exchange);
-  fact.set_unit(unit);
-  fact.set_manifests(SequencesText(sequences));
-  return fact;
-}
-
 }  // namespace
 
 // Importing never takes away what another playbook wants.
@@ -258,7 +250,7 @@ absl::StatusOr<Resolved> BundleImportKind::Resolve(const PlanContext& context) c
     if (const auto merged = certificates.DesiredMergedFile(store)) *desired->add_merged() = *merged;
   }
   for (const auto& [unit, sequences] : wanted.sequences) {
-    *desired->add_believed() = BelievedFact(spec, unit, sequences);
+    *desired->add_believed() = BelievedFact(spec.exchange, unit, sequences);
   }
   resolved.desired = std::move(desired);
   return resolved;
@@ -313,19 +305,8 @@ absl::StatusOr<Observed> BundleImportKind::Observe(const PlanContext& context,
     }
   }
   for (const v1::BelievedSequences& fact : desired.believed()) {
-    TL_ASSIGN_OR_RETURN(const Sequences all,
-                        ReadBelievedSequences(context.host.files, context.host.layout,
-                                              fact.exchange(), fact.unit()));
-    // Nodes that are not expected any more stay on record but are none of this resource's business.
-    std::set<std::string> asked;
-    for (const absl::string_view part : absl::StrSplit(fact.manifests(), ", ")) {
-      asked.emplace(part.substr(0, part.rfind('#')));
-    }
-    Sequences known;
-    for (const auto& [who, sequence] : all) {
-      if (asked.count(absl::StrCat(who.first, "/", who.second)) > 0) known[who] = sequence;
-    }
-    if (!known.empty()) *present->add_believed() = BelievedFact(spec, fact.unit(), known);
+    TL_ASSIGN_OR_RETURN(const auto known, PresentBelieved(context.host, kKind, fact));
+    if (known) *present->add_believed() = *known;
   }
   observed.summary =
       absl::StrCat(missing, " of ", desired.certificates_size(), " certificates missing");
@@ -381,8 +362,8 @@ absl::Status BundleImportKind::Stage(const PlanContext& context,
     }
   }
   for (const auto& [unit, sequences] : found.sequences) {
-    TL_RETURN_IF_ERROR(
-        RaiseBelievedSequences(context.host.layout, spec.exchange, unit, sequences, transaction));
+    TL_RETURN_IF_ERROR(RaiseBelievedSequences(context.host.layout, kKind, spec.exchange, unit,
+                                              sequences, transaction));
   }
   for (const std::string& store : stores) {
     TL_RETURN_IF_ERROR(certificates.RefreshMergedFile(store, transaction));
@@ -394,12 +375,8 @@ std::string BundleImportKind::Describe(const v1::Change& change,
                                        const google::protobuf::Message& desired_message,
                                        const google::protobuf::Message& present) const {
   const auto& desired = static_cast<const v1::BundleImportState&>(desired_message);
-  if (change.fact() == v1::BelievedSequences::descriptor()->name()) {
-    for (const v1::BelievedSequences& fact : desired.believed()) {
-      if (absl::StrCat(fact.exchange(), " ", fact.unit()) != change.identity()) continue;
-      return absl::StrCat("record  newest manifests believed of ", fact.unit(), ": ",
-                          fact.manifests());
-    }
+  if (std::string record = DescribeBelieved(change, desired.believed()); !record.empty()) {
+    return record;
   }
   if (change.fact() == v1::MergedStoreFile::descriptor()->name()) {
     for (const v1::MergedStoreFile& fact : desired.merged()) {

@@ -8,8 +8,10 @@
 #include "agent/resources/bundle_import.h"
 #include "agent/resources/certificate.h"
 #include "agent/resources/service.h"
+#include "agent/resources/signed_file.h"
 #include "agent/resources/tftp_pointer.h"
 #include "agent/resources/trust_gate.h"
+#include "agent/resources/trust_list.h"
 
 namespace trustline::agent {
 
@@ -23,6 +25,8 @@ KindRegistry MakeKindRegistry(std::shared_ptr<const PhoneNetworks> phones) {
   kinds.push_back(std::make_unique<TftpPointerKind>());
   kinds.push_back(std::make_unique<ServiceKind>());
   kinds.push_back(std::make_unique<TrustGateKind>(std::move(phones)));
+  kinds.push_back(std::make_unique<TrustListKind>());
+  kinds.push_back(std::make_unique<SignedFileKind>());
   return kinds;
 }
 

@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "trust/cluster_rules.h"
+#include "trust/list_rules.h"
 #include "trust/tftp_pointer_rules.h"
 
 namespace trustline::controller {
@@ -58,12 +59,14 @@ class Checker {
       for (const ResourceDraft& draft : drafts) {
         if (draft.resource.has_tftp_pointer()) CheckPointer(node, draft);
         if (draft.resource.has_service()) CheckService(draft);
+        if (draft.resource.has_trust_list()) CheckList(node, draft);
         CheckExchange(draft);
         if (draft.task->kind->rule.pointer())
           last_pointer_stage_ = std::max(last_pointer_stage_, draft.stage->number);
       }
     }
     CheckBatches();
+    CheckCtls();
     CheckBudgets(stages);
   }
 
@@ -166,6 +169,67 @@ class Checker {
     if (!expected.ok()) Error(draft.task->declared_at, std::string(expected.status().message()));
   }
 
+  void CheckList(const std::string& node, const ResourceDraft& draft) {
+    const v1::TrustListSpec& spec = draft.resource.trust_list();
+    const yaml::Span& span = draft.task->declared_at;
+    const ListType type = spec.list() == v1::TRUST_LIST_TYPE_CTL ? ListType::kCtl : ListType::kItl;
+    const bool install = spec.step() == v1::TRUST_LIST_STEP_INSTALL;
+    if (install && spec.tftp_root().empty()) {
+      Error(span, "step install needs tftp_root, the directory the TFTP server serves");
+    }
+    const v1::Cluster* const cluster = ClusterOf(topology_, node);
+    if (cluster == nullptr) {
+      Error(span, absl::StrCat(node,
+                               " is a node of no cluster, so it has no trust lists; set its "
+                               "variable cluster"));
+      return;
+    }
+    if (spec.step() == v1::TRUST_LIST_STEP_PUBLISH) {
+      const absl::StatusOr<std::vector<std::string>> units = UnitsInLists(topology_, node);
+      if (!units.ok()) Error(span, std::string(units.status().message()));
+      return;
+    }
+    const absl::StatusOr<std::vector<ExpectedList>> lists = ExpectedLists(
+        topology_, cluster->name(), type,
+        spec.content() == v1::LIST_CONTENT_EMPTY ? ListContent::kEmpty : ListContent::kFull);
+    if (!lists.ok()) Error(span, std::string(lists.status().message()));
+    if (!install || type != ListType::kCtl) return;
+    const auto [first, is_new] = ctl_stages_.try_emplace(node, draft.stage->number);
+    if (!is_new) first->second = std::min(first->second, draft.stage->number);
+  }
+
+  // Phones of a mixed-mode cluster authenticate its ITL by its CTL: each TFTP server they are sent
+  // to must have one before.
+  void CheckCtls() {
+    for (const auto& [scope, servers] : scopes_) {
+      for (const Server& server : servers) {
+        for (const std::string& address : server.draft->resource.tftp_pointer().tftp_servers()) {
+          CheckCtlBehind(address, *server.draft);
+        }
+      }
+    }
+  }
+  void CheckCtlBehind(const std::string& address, const ResourceDraft& pointer) {
+    for (const v1::Cluster& cluster : topology_.clusters()) {
+      if (cluster.security_mode() != v1::SECURITY_MODE_MIXED) continue;
+      for (const v1::ClusterNode& node : cluster.nodes()) {
+        if (std::find(node.addresses().begin(), node.addresses().end(), address) ==
+            node.addresses().end()) {
+          continue;
+        }
+        const auto installed = ctl_stages_.find(node.name());
+        if (installed != ctl_stages_.end() && installed->second < pointer.stage->number) continue;
+        Error(pointer.task->declared_at,
+              absl::StrCat("cluster ", cluster.name(),
+                           " is in mixed mode, but no earlier play "
+                           "installs a CTL on ",
+                           node.name(), " (", address,
+                           "): phones could not authenticate its ITL; put trust_list { list: ctl, "
+                           "step: install } before this play"));
+      }
+    }
+  }
+
   struct Server {
     std::string node;
     const ResourceDraft* draft;
@@ -225,6 +289,7 @@ class Checker {
   yaml::Diagnostics& diagnostics_;
   std::set<std::string> said_;
   std::map<std::string, std::vector<Server>> scopes_;
+  std::map<std::string, uint32_t> ctl_stages_;  // node -> first stage that installs its CTL
   uint32_t last_pointer_stage_ = 0;
 };
 

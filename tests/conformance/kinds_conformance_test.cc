@@ -64,6 +64,50 @@ struct Exchanged {
   std::map<std::string, std::string> files;
 };
 
+// Exchanges of trust lists: in "published" every node of a cluster has published, in "built" the
+// lists are there too. Made once, as above.
+struct ListExchanges {
+  static constexpr char kNode[] = "src-pub";  // signs and serves its own list
+
+  static v1::Resource Step(const TwoClusters& clusters, v1::TrustListStep step,
+                           const std::string& exchange) {
+    v1::Resource resource = clusters.List(step);
+    resource.set_id(absl::StrCat("trust_list ", exchange));
+    resource.mutable_trust_list()->set_exchange(exchange);
+    resource.mutable_trust_list()->add_devices("SEP001B54AABB01");
+    return resource;
+  }
+  ListExchanges() {
+    TwoClusters clusters;
+    clusters.GiveListIdentities("src");
+    const auto apply = [&](const std::string& node, v1::TrustListStep step,
+                           const std::string& exchange) {
+      const v1::ResourceOutcome row =
+          OnlyRow(clusters.Node(node).Apply({Step(clusters, step, exchange)}));
+      EXPECT_EQ(row.outcome(), v1::OUTCOME_CHANGED) << TextOf(row);
+    };
+    for (const char* exchange : {"published", "built"}) {
+      for (const char* node : {"src-pub", "src-sub1"}) {
+        apply(node, v1::TRUST_LIST_STEP_PUBLISH, exchange);
+      }
+    }
+    apply(kNode, v1::TRUST_LIST_STEP_BUILD, "built");
+    fleet = clusters.fleet;
+    hub = clusters.server.Files();
+    for (const auto& [path, image] : clusters.Node(kNode).host.files.Snapshot()) {
+      if (absl::StartsWith(path, "/etc/certificates/")) identities.emplace(path, image);
+    }
+  }
+  void PutInto(World& world) const {
+    world.clusters.fleet = fleet;
+    for (const auto& [path, bytes] : hub) world.clusters.server.Put(path, bytes);
+    for (const auto& [path, image] : identities) world.harness().host.files.Put(path, image);
+  }
+  std::shared_ptr<TestFleet> fleet;
+  std::map<std::string, std::string> hub;
+  std::map<std::string, FileImage> identities;
+};
+
 constexpr char kKeaConfig[] = R"({
   "Dhcp4": {
     "option-def": [ { "name": "voip-tftp", "code": 150, "type": "ipv4-address", "array": true } ],
@@ -145,6 +189,28 @@ const std::map<std::string, std::function<void(World&)>>& Cases() {
            spec.set_probe_from("probe-floor3");
          }
        }},
+      {"trust_list",
+       [](World& world) {
+         // The three steps at once, each in an exchange that has come so far.
+         static const ListExchanges lists;
+         world.node = ListExchanges::kNode;
+         lists.PutInto(world);
+         world.resources = {
+             ListExchanges::Step(world.clusters, v1::TRUST_LIST_STEP_PUBLISH, "new"),
+             ListExchanges::Step(world.clusters, v1::TRUST_LIST_STEP_BUILD, "published"),
+             ListExchanges::Step(world.clusters, v1::TRUST_LIST_STEP_INSTALL, "built")};
+       }},
+      {"signed_file",
+       [](World& world) {
+         world.clusters.GiveIdentity(world.node, "CallManager");
+         for (const char* name : {"SEP001B54AABB01.cnf.xml", "ringlist.xml"}) {
+           world.harness().host.files.Put(absl::StrCat("/srv/tftp/", name), name);
+         }
+         v1::Resource& resource = world.resources.emplace_back();
+         resource.mutable_signed_file()->set_tftp_root("/srv/tftp");
+         resource.mutable_signed_file()->add_files("SEP*.cnf.xml");
+         resource.mutable_signed_file()->add_files("ringlist.xml");
+       }},
       {"service",
        [](World& world) {
          world.harness().host.services.Add("tvs", /*running=*/true);
@@ -205,8 +271,7 @@ void ExpectNoSecret(const std::string& text, const std::string& where) {
 // Kinds of the proto that no agent offers yet; a playbook that asks for one is answered
 // `unsupported`.
 const std::set<std::string>& NotBuilt() {
-  static const auto& names =
-      *new std::set<std::string>{"trust_list", "signed_file", "trust_verification"};
+  static const auto& names = *new std::set<std::string>{"trust_verification"};
   return names;
 }
 

@@ -147,6 +147,7 @@ Node& TestFleet::Add(const std::string& name, const NodeOptions& options) {
   const testing::TestPki& pki = options.pki == nullptr ? pki_ : *options.pki;
   WriteIdentity(node.pki(), name, pki.AgentIdentity(name), pki);
   std::filesystem::create_directories(node.certificates());
+  std::filesystem::create_directories(node.tftp_root());
   WriteFileOrDie(directory + "/service.sh", kService, 0755);
   std::filesystem::create_directories(directory + "/service");
   WriteFileOrDie(directory + "/service/running", "", 0644);
@@ -159,8 +160,8 @@ Node& TestFleet::Add(const std::string& name, const NodeOptions& options) {
           "node: ", name, "\ndomain: ", kDomain, "\nlisten: 127.0.0.1:0\nport_file: ", directory,
           "/port\nstate_directory: ", node.state(), "\nidentity: { certificate: ", node.pki(), "/",
           name, ".crt, key: ", node.pki(), "/", name, ".key, ca: ", node.pki(),
-          "/ca.crt }\nroles:\n", options.roles, "writable: [", node.certificates(),
-          "]\ncertificates: { root: ", node.certificates(),
+          "/ca.crt }\nroles:\n", options.roles, "writable: [", node.certificates(), ", ",
+          node.tftp_root(), "]\ncertificates: { root: ", node.certificates(),
           " }\nservices:\n  - name: tvs\n    command:\n      status: ", vector_of("status"),
           "\n      start: ", vector_of("start"), "\n      restart: ", vector_of("restart"), "\n",
           options.more),

@@ -36,6 +36,7 @@ class Node {
   const std::string& directory() const { return directory_; }
   std::string certificates() const { return directory_ + "/certificates"; }
   std::string state() const { return directory_ + "/state"; }
+  std::string tftp_root() const { return directory_ + "/tftp"; }
   std::string pki() const { return directory_ + "/pki"; }
   std::string config() const { return directory_ + "/agent.yaml"; }
 

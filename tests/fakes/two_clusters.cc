@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "absl/strings/str_cat.h"
+#include "trust/list_rules.h"
 
 namespace trustline::agent {
 namespace {
@@ -25,7 +26,7 @@ void AddCluster(v1::Topology& topology, const std::string& name, const std::stri
 }
 
 template <typename Spec>
-void Fill(Spec& spec, const std::vector<std::string>& units) {
+void FillExchange(Spec& spec) {
   spec.mutable_hub()->set_host("hub.example.net");
   spec.mutable_hub()->set_port(22);
   spec.mutable_hub()->set_user("bulk");
@@ -34,6 +35,11 @@ void Fill(Spec& spec, const std::vector<std::string>& units) {
   spec.mutable_hub()->set_directory("/bulk");
   spec.set_exchange("spring");
   spec.mutable_bundle_password()->set_name("env:BUNDLE_PASSWORD");
+}
+
+template <typename Spec>
+void Fill(Spec& spec, const std::vector<std::string>& units) {
+  FillExchange(spec);
   for (const std::string& unit : units) spec.add_units(unit);
 }
 
@@ -127,6 +133,43 @@ v1::Resource TwoClusters::Import(const std::vector<std::string>& units) const {
   v1::Resource resource;
   Fill(*resource.mutable_bundle_import(), units);
   return resource;
+}
+
+v1::Resource TwoClusters::List(v1::TrustListStep step, v1::TrustListType type) const {
+  v1::Resource resource;
+  v1::TrustListSpec& spec = *resource.mutable_trust_list();
+  FillExchange(spec);
+  spec.set_step(step);
+  spec.set_list(type);
+  spec.set_digest(v1::LIST_DIGEST_SHA1);
+  spec.set_content(v1::LIST_CONTENT_FULL);
+  if (step == v1::TRUST_LIST_STEP_INSTALL) spec.set_tftp_root(kTftpRoot);
+  return resource;
+}
+
+void TwoClusters::GiveListIdentities(const std::string& cluster) {
+  for (const v1::Cluster& known : topology.clusters()) {
+    if (known.name() != cluster) continue;
+    for (const v1::ClusterNode& node : known.nodes()) {
+      const auto units = UnitsInLists(topology, node.name());
+      if (!units.ok()) Die(units.status().ToString());
+      for (const std::string& unit : *units) GiveIdentity(node.name(), unit);
+    }
+  }
+}
+
+void TwoClusters::PublishAndBuild(const std::string& cluster, v1::TrustListType type) {
+  for (const v1::TrustListStep step : {v1::TRUST_LIST_STEP_PUBLISH, v1::TRUST_LIST_STEP_BUILD}) {
+    for (const v1::Cluster& known : topology.clusters()) {
+      if (known.name() != cluster) continue;
+      for (const v1::ClusterNode& node : known.nodes()) {
+        const v1::ResourceOutcome row = OnlyRow(Node(node.name()).Apply({List(step, type)}));
+        if (row.outcome() != v1::OUTCOME_CHANGED && row.outcome() != v1::OUTCOME_UNCHANGED) {
+          Die(absl::StrCat(node.name(), ": ", row.DebugString()));
+        }
+      }
+    }
+  }
 }
 
 void TwoClusters::ExportAll(const std::vector<std::string>& units) {

@@ -41,6 +41,15 @@ class TwoClusters {
   v1::Resource Consolidation(const std::vector<std::string>& units = {"CallManager"}) const;
   v1::Resource Import(const std::vector<std::string>& units = {"CallManager"}) const;
 
+  // A step of `trust_list` on a node: install goes into kTftpRoot.
+  static constexpr char kTftpRoot[] = "/srv/tftp";
+  v1::Resource List(v1::TrustListStep step, v1::TrustListType type = v1::TRUST_LIST_TYPE_ITL) const;
+  // What lists of the cluster name of its nodes, as identities of each.
+  void GiveListIdentities(const std::string& cluster);
+  // Every node of the cluster publishes, then those with a signing key build; each must succeed.
+  void PublishAndBuild(const std::string& cluster,
+                       v1::TrustListType type = v1::TRUST_LIST_TYPE_ITL);
+
   // Everybody exports; each must succeed.
   void ExportAll(const std::vector<std::string>& units = {"CallManager"});
   void Consolidate(const std::vector<std::string>& units = {"CallManager"});

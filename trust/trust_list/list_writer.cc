@@ -53,8 +53,13 @@ absl::Status CheckSigner(const TrustListDraft& draft, const Certificate& signer,
         absl::StrCat("the signing key does not belong to the certificate of ", signer.subject()));
   }
   for (const TrustListRecord& record : draft.records) {
-    if (record.Is(ListRole::kSast) && record.certificate == signer.der()) return absl::OkStatus();
+    if (!record.Is(ListRole::kSast)) continue;
+    if (draft.without_signers) {
+      return absl::InvalidArgumentError("a list without signers has a record with the role SAST");
+    }
+    if (record.certificate == signer.der()) return absl::OkStatus();
   }
+  if (draft.without_signers) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("the signer ", signer.subject(), " (serial ",
                                                  signer.serial_hex(),
                                                  ") is in no record with the role SAST"));
@@ -157,8 +162,11 @@ absl::StatusOr<std::string> WriteTrustList(const TrustListDraft& draft, const Ce
   std::string file = absl::StrCat(header, pads, records);
 
   TL_ASSIGN_OR_RETURN(const TrustList written, ParseTrustList(file));
-  const ListVerdict verdict = VerifyTrustList(written);
-  if (!verdict.verified()) return absl::FailedPreconditionError(verdict.problems[0].text);
+  if (draft.without_signers) TL_RETURN_IF_ERROR(VerifyListSignature(written, signer));
+  for (const ListProblem& problem : VerifyTrustList(written).problems) {
+    if (draft.without_signers && problem.kind == ListProblemKind::kUnknownSigner) continue;
+    return absl::FailedPreconditionError(problem.text);
+  }
   return file;
 }
 

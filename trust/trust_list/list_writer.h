@@ -28,6 +28,9 @@ struct TrustListDraft {
   SignatureDigest digest = SignatureDigest::kSha1;  // SHA-512 locks out phones that only know SHA-1
   absl::Time timestamp;                             // whole seconds, 1970 to 2106
   std::vector<TrustListRecord> records;  // `offset`, `length` and `elements` are not looked at
+  // The list of the rollback parameter: it must have no SAST record, and phones know the signer by
+  // the list they hold.
+  bool without_signers = false;
 };
 
 // A record in full. The vendor's records always have an address; 0.0.0.0 stands for none.
@@ -43,9 +46,10 @@ TrustListRecord MakeEmptyRecord(ListRole role, absl::string_view dns_name,
 // InvalidArgument for a NUL inside a name, an empty value, or more than 65535 bytes.
 absl::StatusOr<std::string> EncodeRecord(const TrustListRecord& record);
 
-// The signed file. `key` must be `signer`'s, and `signer` the certificate of one SAST record:
-// InvalidArgument otherwise, for keys without a published modulus code, and FailedPrecondition for
-// whatever VerifyTrustList would object to. What is returned parses and verifies.
+// The signed file. `key` must be `signer`'s, and `signer` the certificate of one SAST record (but
+// see without_signers): InvalidArgument otherwise, for keys without a published modulus code, and
+// FailedPrecondition for whatever VerifyTrustList would object to. What is returned parses and
+// verifies.
 absl::StatusOr<std::string> WriteTrustList(const TrustListDraft& draft, const Certificate& signer,
                                            const PrivateKey& key);
 

@@ -298,6 +298,23 @@ std::string TrustList::SignedBytes() const {
   return bytes;
 }
 
+std::string TrustList::TimelessBytes() const {
+  std::string timeless = SignedBytes();
+  size_t signature = bytes.size(), signature_size = 0;
+  for (const ListElement& element : header.elements) {
+    if (element.tag != kHeaderSignature) continue;
+    signature = element.offset;
+    signature_size = kElementHead + element.length;
+  }
+  for (const ListElement& element : header.elements) {
+    if (element.tag != kHeaderTimestamp) continue;
+    const size_t value = element.offset + kElementHead;
+    timeless.replace(value > signature ? value - signature_size : value, element.length,
+                     element.length, '\0');
+  }
+  return timeless;
+}
+
 absl::StatusOr<TrustList> ParseTrustList(absl::string_view bytes) {
   if (bytes.size() > kMaxParsedBytes) {
     return absl::InvalidArgumentError(absl::StrCat(

@@ -61,6 +61,8 @@ struct TrustList {
   bool IsCtl() const;
   // The file with the signature's element cut out.
   std::string SignedBytes() const;
+  // The same with the timestamp zeroed: equal for lists that tell phones the same.
+  std::string TimelessBytes() const;
 };
 
 // Takes elements in any order, unknown tags, missing elements of records, pads anywhere between

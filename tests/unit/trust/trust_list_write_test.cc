@@ -264,5 +264,35 @@ TEST(TrustListWriter, Scenario26ThirtyNineOrdinaryRecordsAreWhatFits) {
   EXPECT_EQ(kMaxListBytes / one, kMaxListCertificates);
 }
 
+TEST(TrustListWriter, ListsThatDifferInTimeOnlyTellTheSame) {
+  const Certificate signer = Node(1024);
+  TrustListDraft draft = Draft({Record(signer, ListRole::kSast, 16)});
+  const TrustList first = Written(draft, signer, ListKeyOfSize(1024));
+  draft.timestamp += absl::Hours(24);
+  const TrustList later = Written(draft, signer, ListKeyOfSize(1024));
+  EXPECT_NE(first.bytes, later.bytes);
+  EXPECT_NE(first.SignedBytes(), later.SignedBytes());
+  EXPECT_EQ(first.TimelessBytes(), later.TimelessBytes());
+  EXPECT_EQ(first.TimelessBytes().size(), first.SignedBytes().size());
+  draft.file_name = kItlFileName;
+  EXPECT_NE(Written(draft, signer, ListKeyOfSize(1024)).TimelessBytes(), first.TimelessBytes());
+}
+
+TEST(TrustListWriter, AListWithoutSignersIsSignedByOnePhonesKnowAlready) {
+  const Certificate signer = Node(2048);
+  TrustListDraft draft = Draft({Record(Capf(), ListRole::kCapf, 13)});
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      WriteTrustList(draft, signer, ListKeyOfSize(2048)).status()));
+  draft.without_signers = true;
+  const TrustList empty = Written(draft, signer, ListKeyOfSize(2048));
+  EXPECT_TRUE(VerifyListSignature(empty, signer).ok());
+  EXPECT_FALSE(VerifyTrustList(empty).verified());
+  draft.records.clear();
+  EXPECT_THAT(Written(draft, signer, ListKeyOfSize(2048)).records, ::testing::IsEmpty());
+  draft.records.push_back(Record(signer, ListRole::kSast, 16));
+  EXPECT_THAT(WriteTrustList(draft, signer, ListKeyOfSize(2048)).status().message(),
+              HasSubstr("has a record with the role SAST"));
+}
+
 }  // namespace
 }  // namespace trustline

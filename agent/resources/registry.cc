@@ -8,6 +8,7 @@
 #include "agent/resources/certificate.h"
 #include "agent/resources/service.h"
 #include "agent/resources/tftp_pointer.h"
+#include "agent/resources/trust_verification.h"
 
 namespace trustline::agent {
 
@@ -19,6 +20,7 @@ KindRegistry MakeKindRegistry() {
   kinds.push_back(std::make_unique<BundleImportKind>());
   kinds.push_back(std::make_unique<TftpPointerKind>());
   kinds.push_back(std::make_unique<ServiceKind>());
+  kinds.push_back(std::make_unique<TrustVerificationKind>());
   return kinds;
 }
 

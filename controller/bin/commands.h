@@ -16,6 +16,7 @@ int InventoryCommand(const Arguments& arguments);
 int PkiCommand(const Arguments& arguments);
 int SignedFileCommand(const Arguments& arguments);
 int TrustListCommand(const Arguments& arguments);
+int TvsCommand(const Arguments& arguments);
 int ExplainCommand(const Arguments& arguments);
 
 }  // namespace trustline::controller

@@ -38,7 +38,9 @@ int main(int argc, char** argv) {
       {"signed-file strip", SignedFileCommand},
       {"trust-list show", TrustListCommand},
       {"trust-list verify", TrustListCommand},
-      {"trust-list build", TrustListCommand}};
+      {"trust-list build", TrustListCommand},
+      {"tvs query", TvsCommand},
+      {"tvs verify", TvsCommand}};
   int code = kExitOk;
   if (arguments.command == "version") {
     std::cout << "trustline " << TRUSTLINE_VERSION << "\n";

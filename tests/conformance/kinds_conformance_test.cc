@@ -144,6 +144,27 @@ const std::map<std::string, std::function<void(World&)>>& Cases() {
            spec.set_probe_from("probe-floor3");
          }
        }},
+      {"trust_verification",
+       [](World& world) {
+         world.clusters.GiveIdentity(world.node, "TVS");
+         FakeHost& host = world.harness().host;
+         host.services.Add("tvs", /*running=*/false);
+         host.tvs.answer = [](const TvsAddress&, const TvsRequest&) {
+           TvsReply reply;
+           reply.roles = {static_cast<uint8_t>(ListRole::kTvs)};
+           return reply;
+         };
+         v1::TrustVerificationSpec& spec =
+             *world.resources.emplace_back().mutable_trust_verification();
+         spec.set_directory("/etc/trustline/tvs");
+         spec.set_service("tvs");
+         spec.set_listen("0.0.0.0:2445");
+         spec.set_compatibility(v1::TVS_COMPATIBILITY_MODERN);
+         spec.set_ttl_seconds(86400);
+         spec.set_max_connections(100);
+         spec.set_connection_seconds(30);
+         spec.set_uid(110);
+       }},
       {"service",
        [](World& world) {
          world.harness().host.services.Add("tvs", /*running=*/true);
@@ -261,7 +282,7 @@ void ExpectRoundTrip(const Message& message) {
 // `unsupported`.
 const std::set<std::string>& NotBuilt() {
   static const auto& names =
-      *new std::set<std::string>{"trust_list", "signed_file", "trust_verification", "trust_gate"};
+      *new std::set<std::string>{"trust_list", "signed_file", "trust_gate"};
   return names;
 }
 

@@ -68,6 +68,9 @@ TEST_F(CliTest, EveryHelpHasAnExample) {
                                                           {"signed-file", "verify"},
                                                           {"signed-file", "sign"},
                                                           {"signed-file", "strip"},
+                                                          {"tvs"},
+                                                          {"tvs", "query"},
+                                                          {"tvs", "verify"},
                                                           {"version"},
                                                           {"schema"},
                                                           {"explain"}};

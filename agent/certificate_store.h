@@ -67,15 +67,15 @@ class CertificateStore {
   virtual absl::Status Remove(const std::string& store, const Certificate& certificate,
                               TransactionBuilder& transaction) const = 0;
 
-  // The fact about the file that repeats all certificates of the store: what it should be, and what
-  // it is. Nothing where the node keeps no such file.
-  virtual std::optional<v1::MergedStoreFile> DesiredMergedFile(const std::string& store) const = 0;
-  virtual absl::StatusOr<std::optional<v1::MergedStoreFile>> PresentMergedFile(
+  // The facts about the files that repeat all certificates of the store (a merged PEM file, the
+  // database of a tvsd): what they should be, and what they are. Empty where the node keeps none.
+  virtual std::vector<v1::MergedStoreFile> DesiredMergedFiles(const std::string& store) const = 0;
+  virtual absl::StatusOr<std::vector<v1::MergedStoreFile>> PresentMergedFiles(
       const std::string& store) const = 0;
-  // Writes that file as the store will be when the transaction commits; call it after all that is
-  // added and removed. Does nothing where there is no such file.
-  virtual absl::Status RefreshMergedFile(const std::string& store,
-                                         TransactionBuilder& transaction) const = 0;
+  // Writes these files as the store will be when the transaction commits; call it after all that is
+  // added and removed. Does nothing where there are none.
+  virtual absl::Status RefreshMergedFiles(const std::string& store,
+                                          TransactionBuilder& transaction) const = 0;
 };
 
 // CallManager, TVS, ITLRecovery, CAPF: identities phones rely on. Never made anew, renewed,

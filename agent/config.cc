@@ -29,6 +29,7 @@ using yaml::Value;
 
 constexpr uint32_t kLeastMessageBytes = 64 << 10;
 constexpr uint32_t kMostMessageBytes = 64 << 20;
+constexpr uint32_t kMostTvsdTtl = 30 * 24 * 3600;
 
 // Where a value stands in the file; where it is a default, the nearest value around it that does.
 Span PlaceOf(const Value& root, std::initializer_list<absl::string_view> path) {
@@ -174,6 +175,15 @@ class Checks {
   void Certificates() {
     const v1::CertificateRoots& roots = config_.certificates();
     Writable({"certificates", "root"}, roots.root(), roots.root());
+    if (roots.has_tvsd()) {
+      Writable({"certificates", "tvsd", "file"}, roots.tvsd().file(),
+               DirectoryOf(roots.tvsd().file()));
+      // What tvsctl takes.
+      if (roots.tvsd().ttl_seconds() < 1 || roots.tvsd().ttl_seconds() > kMostTvsdTtl) {
+        Error({"certificates", "tvsd", "ttl_seconds"},
+              absl::StrCat("\"ttl_seconds\" must be between 1 and ", kMostTvsdTtl));
+      }
+    }
     std::map<std::string, Span> stores, files;
     for (int i = 0; i < roots.merged_size(); ++i) {
       const std::string index = absl::StrCat(i);

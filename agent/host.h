@@ -13,6 +13,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "agent/tvs_view.h"
 #include "trust/hub.h"
 
 namespace trustline::agent {
@@ -112,6 +113,8 @@ struct Layout {
       merged_files;  // store -> PEM file that holds all its certificates
   uint32_t certificate_uid = 0, certificate_gid = 0;  // owner of what is written there
   bool gated_pointers_only = false;                   // policy: no pointer moves without a gate
+  std::string tvsd_file;  // database of a tvsd that repeats the stores; empty: none
+  uint32_t tvsd_ttl_seconds = 0;
 };
 
 // Views and effects, not owned; they outlive every kind call.
@@ -121,6 +124,7 @@ struct HostView {
   const DhcpView& dhcp;
   const ServiceView& services;
   const Layout& layout;
+  const TvsView& tvs = LiveTvs();
 };
 struct Host {
   const Clock& clock;
@@ -128,7 +132,8 @@ struct Host {
   Dhcp& dhcp;
   Services& services;
   const Layout& layout;
-  HostView view() const { return {clock, files, dhcp, services, layout}; }
+  const TvsView& tvs = LiveTvs();
+  HostView view() const { return {clock, files, dhcp, services, layout, tvs}; }
 };
 
 }  // namespace trustline::agent

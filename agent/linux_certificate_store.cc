@@ -7,6 +7,7 @@
 #include "absl/strings/strip.h"
 #include "trust/certificate_directory.h"
 #include "trust/status_macros.h"
+#include "trust/tvs/tvs_responder.h"
 
 namespace trustline::agent {
 namespace {
@@ -225,7 +226,7 @@ absl::StatusOr<std::string> LinuxCertificateStore::MergedText(const std::string&
   return Rendered(std::move(certificates));
 }
 
-std::optional<v1::MergedStoreFile> LinuxCertificateStore::DesiredMergedFile(
+std::optional<v1::MergedStoreFile> LinuxCertificateStore::MergedFact(
     const std::string& store) const {
   const auto merged = layout_->merged_files.find(store);
   if (merged == layout_->merged_files.end()) return std::nullopt;
@@ -236,20 +237,56 @@ std::optional<v1::MergedStoreFile> LinuxCertificateStore::DesiredMergedFile(
   return fact;
 }
 
-absl::StatusOr<std::optional<v1::MergedStoreFile>> LinuxCertificateStore::PresentMergedFile(
+std::vector<v1::MergedStoreFile> LinuxCertificateStore::DesiredMergedFiles(
     const std::string& store) const {
-  std::optional<v1::MergedStoreFile> fact = DesiredMergedFile(store);
-  if (!fact) return fact;
-  TL_ASSIGN_OR_RETURN(const std::string text, MergedText(store));
-  TL_ASSIGN_OR_RETURN(const std::optional<FileImage> image, ReadIfThere(fact->file()));
-  // An absent file repeats an empty store as well as an empty file does.
-  fact->set_complete(image ? image->bytes == text : text.empty());
-  return fact;
+  std::vector<v1::MergedStoreFile> facts;
+  for (const auto& fact : {MergedFact(store), TvsdFact(store)}) {
+    if (fact) facts.push_back(*fact);
+  }
+  return facts;
+}
+
+absl::StatusOr<std::vector<v1::MergedStoreFile>> LinuxCertificateStore::PresentMergedFiles(
+    const std::string& store) const {
+  std::vector<v1::MergedStoreFile> facts;
+  if (std::optional<v1::MergedStoreFile> fact = MergedFact(store)) {
+    TL_ASSIGN_OR_RETURN(const std::string text, MergedText(store));
+    TL_ASSIGN_OR_RETURN(const std::optional<FileImage> image, ReadIfThere(fact->file()));
+    // An absent file repeats an empty store as well as an empty file does.
+    fact->set_complete(image ? image->bytes == text : text.empty());
+    facts.push_back(*fact);
+  }
+  if (std::optional<v1::MergedStoreFile> fact = TvsdFact(store)) {
+    TL_ASSIGN_OR_RETURN(const std::optional<FileImage> image, TvsdFile());
+    using Rows = std::map<std::string, TvsdEntry>;
+    absl::StatusOr<Rows> rows = image ? ReadTvsd(image->bytes) : Rows();
+    if (!rows.ok()) {
+      return absl::Status(rows.status().code(),
+                          absl::StrCat(fact->file(), ": ", rows.status().message()));
+    }
+    TL_ASSIGN_OR_RETURN(const auto entries, TvsdEntries());
+    TL_ASSIGN_OR_RETURN(const StoreContents contents, List(store));
+    const bool complete =
+        std::all_of(contents.entries.begin(), contents.entries.end(), [&](const StoredEntry& e) {
+          const auto row = rows->find(e.certificate.sha256_hex());
+          const auto entry = entries.find(e.certificate);
+          return row != rows->end() && entry != entries.end() && row->second == entry->second;
+        });
+    fact->set_complete(complete);
+    facts.push_back(*fact);
+  }
+  return facts;
+}
+
+absl::Status LinuxCertificateStore::RefreshMergedFiles(const std::string& store,
+                                                       TransactionBuilder& transaction) const {
+  TL_RETURN_IF_ERROR(RefreshMergedFile(store, transaction));
+  return TvsdFact(store) ? RefreshTvsd(transaction) : absl::OkStatus();
 }
 
 absl::Status LinuxCertificateStore::RefreshMergedFile(const std::string& store,
                                                       TransactionBuilder& transaction) const {
-  const std::optional<v1::MergedStoreFile> fact = DesiredMergedFile(store);
+  const std::optional<v1::MergedStoreFile> fact = MergedFact(store);
   if (!fact) return absl::OkStatus();
   const UpcomingFiles upcoming(transaction);
   const LinuxCertificateStore after(upcoming, *layout_);
@@ -258,6 +295,74 @@ absl::Status LinuxCertificateStore::RefreshMergedFile(const std::string& store,
   if (!image) image = Image("", 0644);
   image->bytes = std::move(text);
   return transaction.WriteFile(fact->file(), *std::move(image));
+}
+
+std::optional<v1::MergedStoreFile> LinuxCertificateStore::TvsdFact(const std::string& store) const {
+  if (layout_->tvsd_file.empty() || RolesOfStore(store, /*mixed_mode=*/false).empty()) {
+    return std::nullopt;
+  }
+  v1::MergedStoreFile fact;
+  fact.set_store(absl::StrCat(store, " (tvsd)"));
+  fact.set_file(layout_->tvsd_file);
+  fact.set_complete(true);
+  return fact;
+}
+
+absl::StatusOr<std::map<Certificate, TvsdEntry>> LinuxCertificateStore::TvsdEntries() const {
+  std::map<Certificate, std::vector<ListRole>> roles;
+  TL_ASSIGN_OR_RETURN(const std::vector<std::string> stores, Stores());
+  for (const std::string& store : stores) {
+    // Nobody asks tvsd for the role an own CallManager has in mixed mode: phones hold it.
+    const std::vector<ListRole> of_store = RolesOfStore(store, /*mixed_mode=*/false);
+    if (of_store.empty()) continue;
+    TL_ASSIGN_OR_RETURN(const StoreContents contents, List(store));
+    for (const StoredEntry& entry : contents.entries) {
+      std::vector<ListRole>& all = roles[entry.certificate];
+      all.insert(all.end(), of_store.begin(), of_store.end());
+    }
+  }
+  std::map<Certificate, TvsdEntry> entries;
+  for (const auto& [certificate, all] : roles) {
+    entries[certificate] = {TvsdRoles(all), layout_->tvsd_ttl_seconds};
+  }
+  return entries;
+}
+
+absl::StatusOr<std::optional<FileImage>> LinuxCertificateStore::TvsdFile() const {
+  for (const char* const ending : {"-journal", "-wal"}) {
+    TL_ASSIGN_OR_RETURN(const std::optional<FileImage> beside,
+                        ReadIfThere(layout_->tvsd_file + ending));
+    if (beside && !beside->bytes.empty()) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(layout_->tvsd_file, ending,
+                       " is there: somebody is writing the database, or died "
+                       "writing it; run `tvsctl --list ",
+                       layout_->tvsd_file, "` to settle it, then again"));
+    }
+  }
+  return ReadIfThere(layout_->tvsd_file);
+}
+
+// Rows of certificates that no store holds or held are somebody else's and stay.
+absl::Status LinuxCertificateStore::RefreshTvsd(TransactionBuilder& transaction) const {
+  const UpcomingFiles upcoming(transaction);
+  const LinuxCertificateStore after(upcoming, *layout_);
+  TL_ASSIGN_OR_RETURN(const auto before_entries, TvsdEntries());
+  TL_ASSIGN_OR_RETURN(const auto after_entries, after.TvsdEntries());
+  std::vector<TvsdChange> changes;
+  for (const auto& [certificate, entry] : after_entries) changes.push_back({certificate, entry});
+  for (const auto& [certificate, entry] : before_entries) {
+    if (after_entries.count(certificate) == 0) changes.push_back({certificate, std::nullopt});
+  }
+  TL_ASSIGN_OR_RETURN(std::optional<FileImage> image, after.TvsdFile());
+  if (!image) image = Image("", 0644);
+  absl::StatusOr<std::string> bytes = WithTvsdChanges(image->bytes, changes);
+  if (!bytes.ok()) {
+    return absl::Status(bytes.status().code(),
+                        absl::StrCat(layout_->tvsd_file, ": ", bytes.status().message()));
+  }
+  image->bytes = *std::move(bytes);
+  return transaction.WriteFile(layout_->tvsd_file, *std::move(image));
 }
 
 }  // namespace trustline::agent

@@ -5,12 +5,14 @@
 // it repeats all its certificates, ascending by fingerprint.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/certificate_store.h"
 #include "agent/host.h"
+#include "agent/tvsd_database.h"
 
 namespace trustline::agent {
 
@@ -30,11 +32,11 @@ class LinuxCertificateStore : public CertificateStore {
                            const PrivateKey& key, TransactionBuilder& transaction) const override;
   absl::Status Remove(const std::string& store, const Certificate& certificate,
                       TransactionBuilder& transaction) const override;
-  std::optional<v1::MergedStoreFile> DesiredMergedFile(const std::string& store) const override;
-  absl::StatusOr<std::optional<v1::MergedStoreFile>> PresentMergedFile(
+  std::vector<v1::MergedStoreFile> DesiredMergedFiles(const std::string& store) const override;
+  absl::StatusOr<std::vector<v1::MergedStoreFile>> PresentMergedFiles(
       const std::string& store) const override;
-  absl::Status RefreshMergedFile(const std::string& store,
-                                 TransactionBuilder& transaction) const override;
+  absl::Status RefreshMergedFiles(const std::string& store,
+                                  TransactionBuilder& transaction) const override;
 
  private:
   LinuxCertificateStore(const FileView& files, const Layout& layout)
@@ -43,10 +45,19 @@ class LinuxCertificateStore : public CertificateStore {
   absl::StatusOr<std::string> PathOf(const std::string& store,
                                      const Certificate& certificate) const;
   FileImage Image(std::string bytes, uint32_t mode) const;
+  std::optional<v1::MergedStoreFile> MergedFact(const std::string& store) const;
+  absl::Status RefreshMergedFile(const std::string& store, TransactionBuilder& transaction) const;
   // What the merged file must hold now.
   absl::StatusOr<std::string> MergedText(const std::string& store) const;
   // Bytes of a file, nothing when it is absent.
   absl::StatusOr<std::optional<FileImage>> ReadIfThere(const std::string& path) const;
+
+  // tvsd's database: nothing where agent.yaml names none or the store gives no role there.
+  std::optional<v1::MergedStoreFile> TvsdFact(const std::string& store) const;
+  // Roles and TTL of every certificate that has a role, over all stores.
+  absl::StatusOr<std::map<Certificate, TvsdEntry>> TvsdEntries() const;
+  absl::StatusOr<std::optional<FileImage>> TvsdFile() const;
+  absl::Status RefreshTvsd(TransactionBuilder& transaction) const;
 
   const FileView* files_;
   const Layout* layout_;

@@ -27,6 +27,8 @@ Layout LayoutOf(const v1::AgentConfig& config) {
   }
   layout.certificate_uid = certificates.uid();
   layout.certificate_gid = certificates.gid();
+  layout.tvsd_file = certificates.tvsd().file();
+  layout.tvsd_ttl_seconds = certificates.tvsd().ttl_seconds();
   return layout;
 }
 

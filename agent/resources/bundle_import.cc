@@ -247,7 +247,9 @@ absl::StatusOr<Resolved> BundleImportKind::Resolve(const PlanContext& context) c
       *desired->add_certificates() =
           StoredFact(store, certificate, wanted.notes.at(store).at(sha256));
     }
-    if (const auto merged = certificates.DesiredMergedFile(store)) *desired->add_merged() = *merged;
+    for (const v1::MergedStoreFile& merged : certificates.DesiredMergedFiles(store)) {
+      *desired->add_merged() = merged;
+    }
   }
   for (const auto& [unit, sequences] : wanted.sequences) {
     *desired->add_believed() = BelievedFact(spec.exchange, unit, sequences);
@@ -280,8 +282,9 @@ absl::StatusOr<Observed> BundleImportKind::Observe(const PlanContext& context,
       *present->add_certificates() = StoredFact(store, entry.certificate, note->second);
       --missing;
     }
-    TL_ASSIGN_OR_RETURN(const auto merged, certificates.PresentMergedFile(store));
-    if (merged) *present->add_merged() = *merged;
+    TL_ASSIGN_OR_RETURN(const std::vector<v1::MergedStoreFile> files,
+                        certificates.PresentMergedFiles(store));
+    for (const v1::MergedStoreFile& merged : files) *present->add_merged() = merged;
     crowded = crowded || certificates.capabilities(store).one_per_subject;
   }
   if (crowded) {
@@ -366,7 +369,7 @@ absl::Status BundleImportKind::Stage(const PlanContext& context,
                                               sequences, transaction));
   }
   for (const std::string& store : stores) {
-    TL_RETURN_IF_ERROR(certificates.RefreshMergedFile(store, transaction));
+    TL_RETURN_IF_ERROR(certificates.RefreshMergedFiles(store, transaction));
   }
   return absl::OkStatus();
 }

@@ -320,7 +320,9 @@ absl::StatusOr<Resolved> CertificateKind::Resolve(const PlanContext& context) co
     fact->set_sha256(named.sha256);
   }
   if (!IsIdentity(spec)) {
-    if (const auto merged = store.DesiredMergedFile(spec.unit())) *desired->add_merged() = *merged;
+    for (const v1::MergedStoreFile& merged : store.DesiredMergedFiles(spec.unit())) {
+      *desired->add_merged() = merged;
+    }
   }
   Resolved resolved;
   resolved.desired = std::move(desired);
@@ -340,8 +342,9 @@ absl::StatusOr<Observed> CertificateKind::Observe(const PlanContext& context,
   auto present = std::make_unique<v1::CertificateState>();
   if (!IsIdentity(spec)) {
     ObserveTrust(context, named, store, contents, sha256, *present, observed);
-    TL_ASSIGN_OR_RETURN(const auto merged, store.PresentMergedFile(spec.unit()));
-    if (merged) *present->add_merged() = *merged;
+    TL_ASSIGN_OR_RETURN(const std::vector<v1::MergedStoreFile> files,
+                        store.PresentMergedFiles(spec.unit()));
+    for (const v1::MergedStoreFile& merged : files) *present->add_merged() = merged;
   } else if (spec.has_generate() && !IsAbsent(spec)) {
     TL_RETURN_IF_ERROR(ObserveSlot(context, contents, *present, observed));
   } else {
@@ -400,7 +403,7 @@ absl::Status CertificateKind::Stage(const PlanContext& context,
     TL_RETURN_IF_ERROR(store.Remove(spec.unit(), entry.certificate, transaction));
   }
   if (IsIdentity(spec)) return absl::OkStatus();
-  return store.RefreshMergedFile(spec.unit(), transaction);
+  return store.RefreshMergedFiles(spec.unit(), transaction);
 }
 
 std::string CertificateKind::Describe(const v1::Change& change,
@@ -411,9 +414,11 @@ std::string CertificateKind::Describe(const v1::Change& change,
     return absl::StrCat(desired.slots(0).unit(), "  ", desired.slots(0).subject(),
                         "  a new self-signed identity; its key is made here and stays here");
   }
-  if (change.fact() == v1::MergedStoreFile::descriptor()->name() && desired.merged_size() > 0) {
-    return absl::StrCat(desired.merged(0).store(), "  merged file ", desired.merged(0).file(),
-                        " repeats the store again");
+  if (change.fact() == v1::MergedStoreFile::descriptor()->name()) {
+    for (const v1::MergedStoreFile& fact : desired.merged()) {
+      if (fact.store() != change.identity()) continue;
+      return absl::StrCat(fact.store(), "  merged file ", fact.file(), " repeats the store again");
+    }
   }
   return ResourceKind::Describe(change, desired_message, present);
 }

@@ -12,6 +12,7 @@
 #include "agent/resources/tftp_pointer.h"
 #include "agent/resources/trust_gate.h"
 #include "agent/resources/trust_list.h"
+#include "agent/resources/trust_verification.h"
 
 namespace trustline::agent {
 
@@ -27,6 +28,7 @@ KindRegistry MakeKindRegistry(std::shared_ptr<const PhoneNetworks> phones) {
   kinds.push_back(std::make_unique<TrustGateKind>(std::move(phones)));
   kinds.push_back(std::make_unique<TrustListKind>());
   kinds.push_back(std::make_unique<SignedFileKind>());
+  kinds.push_back(std::make_unique<TrustVerificationKind>());
   return kinds;
 }
 

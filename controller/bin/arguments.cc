@@ -243,6 +243,49 @@ void AddTrustList(CLI::App& app, Arguments& a) {
       "--out ITLFile.tlv");
 }
 
+void AddTvs(CLI::App& app, Arguments& a) {
+  TvsArguments& t = a.tvs;
+  CLI::App* tvs = app.add_subcommand("tvs", "Ask a Trust Verification Service as a phone does");
+  tvs->require_subcommand(1);
+  tvs->footer(
+      "Example:\n  trustline tvs query src-pub --certificate ITLRecovery.pem --itl ITLFile.tlv "
+      "--role sast");
+  const auto common = [&](CLI::App* command) {
+    command->add_option("server", t.server, "HOST or HOST:PORT (default port 2445)")->required();
+    command->add_option("--pin", t.pin,
+                        "Certificate the service must present: no chain and no name counts");
+    command->add_option("--itl", t.itl, "Trust list whose TVS records it may present instead");
+    command->add_option("--role", t.role, "Exit 2 unless the answer has it: sast, tftp, ...");
+    command->add_option("--device", t.device, "Name to ask as")->capture_default_str();
+    command->add_flag("--legacy-tls", t.legacy_tls, "TLS 1.0 and old ciphers too, as old phones");
+    command->add_option("--timeout", a.timeout_seconds, "Longest wait, seconds")
+        ->check(CLI::Range(0.1, 3600.0))
+        ->capture_default_str();
+    command->add_flag("-v,--verbose", a.verbosity, "Say more; -vv shows the frames in hex");
+    AddOutput(command, a, {"table", "json"});
+  };
+  CLI::App* query = tvs->add_subcommand(
+      "query", "Ask for a certificate by serial and issuer, as for a trust list's signer");
+  common(query);
+  auto* certificate =
+      query->add_option("--certificate", t.certificate, "Take serial and issuer from this file");
+  query->add_option("--serial", t.serial, "Serial number in hex")->excludes(certificate);
+  query->add_option("--issuer", t.issuer, "Issuer, attributes joined by ; or ,")
+      ->excludes(certificate);
+  query->add_option("--subject", t.subject, "Subject, for what the service logs")
+      ->excludes(certificate);
+  query->footer(
+      "Example:\n  trustline tvs query src-pub:2445 --pin src-pub-tvs.pem --certificate "
+      "ITLRecovery.pem --role sast -vv\n  trustline tvs query src-pub --itl ITLFile.tlv --serial "
+      "5D7E2F3C --issuer 'CN=ITLRECOVERY_dst-pub;O=Example'");
+  CLI::App* verify = tvs->add_subcommand(
+      "verify", "Ask whether exactly this certificate is trusted, as for an HTTPS server's");
+  common(verify);
+  verify->add_option("file", t.certificate, "The certificate, PEM or DER")->required();
+  verify->footer(
+      "Example:\n  trustline tvs verify src-pub tomcat.pem --pin src-pub-tvs.pem -o json");
+}
+
 }  // namespace
 
 bool ParseArguments(int argc, const char* const* argv, Arguments& a, int& exit_code) {
@@ -429,6 +472,7 @@ bool ParseArguments(int argc, const char* const* argv, Arguments& a, int& exit_c
   AddTrustList(app, a);
   AddStragglers(app, a);
   AddPhone(app, a);
+  AddTvs(app, a);
 
   CLI::App* version = app.add_subcommand("version", "Print the version");
   version->footer("Example:\n  trustline version");

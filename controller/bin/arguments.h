@@ -16,6 +16,13 @@ struct TrustListArguments {
   std::string kind = "itl", key, digest = "sha1", signer_version, out;
 };
 
+// tvs
+struct TvsArguments {
+  std::string server, serial, issuer, subject, certificate, pin, itl, role;
+  std::string device = "CP-8861-SEP000000000000";
+  bool legacy_tls = false;
+};
+
 struct Arguments {
   // "lint", "plan", "apply", "rollback", "status", "history list", "history show", "inventory",
   // "stragglers list",
@@ -55,6 +62,7 @@ struct Arguments {
 
   TrustListArguments trust_list;
   PhoneArguments phone;
+  TvsArguments tvs;
 };
 
 // Parses; on --help or a usage error prints what there is to say and sets `exit_code` (0 or 64),

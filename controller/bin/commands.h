@@ -20,6 +20,7 @@ int TrustListCommand(const Arguments& arguments);
 int StragglersListCommand(const Arguments& arguments);
 int StragglersExcuseCommand(const Arguments& arguments);
 int PhoneCommand(const Arguments& arguments);
+int TvsCommand(const Arguments& arguments);
 int ExplainCommand(const Arguments& arguments);
 
 }  // namespace trustline::controller

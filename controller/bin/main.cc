@@ -69,7 +69,9 @@ int main(int argc, char** argv) {
       {"phone evidence", PhoneCommand},
       {"trust-list show", TrustListCommand},
       {"trust-list verify", TrustListCommand},
-      {"trust-list build", TrustListCommand}};
+      {"trust-list build", TrustListCommand},
+      {"tvs query", TvsCommand},
+      {"tvs verify", TvsCommand}};
   int code = kExitOk;
   if (arguments.command == "version") {
     std::cout << "trustline " << TRUSTLINE_VERSION << "\n";

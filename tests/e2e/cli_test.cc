@@ -73,6 +73,9 @@ TEST_F(CliTest, EveryHelpHasAnExample) {
                                                           {"stragglers", "list"},
                                                           {"stragglers", "excuse"},
                                                           {"phone"},
+                                                          {"tvs"},
+                                                          {"tvs", "query"},
+                                                          {"tvs", "verify"},
                                                           {"version"},
                                                           {"schema"},
                                                           {"explain"}};

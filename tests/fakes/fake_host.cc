@@ -467,6 +467,15 @@ FakeServices::Counts FakeServices::counts(const std::string& name) const {
   return it == services_.end() ? Counts{} : it->second.counts;
 }
 
+absl::StatusOr<TvsAnswer> FakeTvs::Ask(const TvsAddress& server, const TvsRequest& request,
+                                       const TvsClientOptions& options) const {
+  ++asked;
+  if (!answer) return absl::UnavailableError("nobody answers");
+  absl::StatusOr<TvsReply> reply = answer(server, request);
+  if (!reply.ok()) return reply.status();
+  return TvsAnswer{*std::move(reply), options.pinned.at(0), "", "", ""};
+}
+
 FakeHost::FakeHost() {
   layout.state_directory = "/var/lib/trustline";
   layout.certificate_root = "/etc/certificates";

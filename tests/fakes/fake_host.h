@@ -17,6 +17,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "agent/host.h"
+#include "agent/tvs_view.h"
 
 namespace trustline::agent {
 
@@ -181,6 +182,18 @@ class FakeServices final : public Services {
   std::map<std::string, Service> services_ ABSL_GUARDED_BY(mutex_);
 };
 
+// A Trust Verification Service on the node. Counts questions.
+class FakeTvs final : public TvsView {
+ public:
+  absl::StatusOr<TvsAnswer> Ask(const TvsAddress& server, const TvsRequest& request,
+                                const TvsClientOptions& options) const override;
+
+  // Null: nobody answers.
+  std::function<absl::StatusOr<TvsReply>(const TvsAddress& server, const TvsRequest& request)>
+      answer;
+  mutable int asked = 0;
+};
+
 // All of it together. A restarted agent is a new Converger over the same FakeHost after
 // `calls.Reset()`.
 struct FakeHost {
@@ -193,7 +206,9 @@ struct FakeHost {
   FakeServices services{calls};
   Layout layout;  // state in /var/lib/trustline, certificates in /etc/certificates
 
-  Host host() { return {clock, files, dhcp, services, layout}; }
+  FakeTvs tvs;
+
+  Host host() { return {clock, files, dhcp, services, layout, tvs}; }
 };
 
 }  // namespace trustline::agent

@@ -84,7 +84,7 @@ class LinuxCertificateStoreTest : public ::testing::Test {
   void Add(const std::string& store, const Certificate& certificate) {
     PlainTransaction transaction(host_);
     ASSERT_TRUE(Store().Add(store, certificate, transaction).ok());
-    ASSERT_TRUE(Store().RefreshMergedFile(store, transaction).ok());
+    ASSERT_TRUE(Store().RefreshMergedFiles(store, transaction).ok());
     transaction.Commit();
   }
   std::string PathOf(const std::string& store, const Certificate& certificate) {
@@ -247,7 +247,7 @@ TEST_F(LinuxCertificateStoreTest, MergedFileRepeatsTheStoreInOrder) {
   const Certificate& first = a < b ? a : b;
   const Certificate& second = a < b ? b : a;
   EXPECT_EQ(host_.files.Read("/etc/merged.pem")->bytes, first.ToPem() + second.ToPem());
-  EXPECT_TRUE((*Store().PresentMergedFile("CallManager-trust"))->complete());
+  EXPECT_TRUE(Store().PresentMergedFiles("CallManager-trust")->at(0).complete());
 }
 
 TEST_F(LinuxCertificateStoreTest, MergedFileKeepsItsModeAndShowsRemovals) {
@@ -256,14 +256,14 @@ TEST_F(LinuxCertificateStoreTest, MergedFileKeepsItsModeAndShowsRemovals) {
   edited.bytes = "edited by hand\n";
   edited.mode = 0640;
   host_.files.Put("/etc/merged.pem", edited);
-  EXPECT_FALSE((*Store().PresentMergedFile("CallManager-trust"))->complete());
+  EXPECT_FALSE(Store().PresentMergedFiles("CallManager-trust")->at(0).complete());
   const Certificate a = TestPki::UnitCertificate("a"), b = TestPki::UnitCertificate("b");
   Add("CallManager-trust", a);
   EXPECT_EQ(host_.files.Read("/etc/merged.pem")->mode, 0640u);
   PlainTransaction transaction(host_);
   ASSERT_TRUE(Store().Add("CallManager-trust", b, transaction).ok());
   ASSERT_TRUE(Store().Remove("CallManager-trust", a, transaction).ok());
-  ASSERT_TRUE(Store().RefreshMergedFile("CallManager-trust", transaction).ok());
+  ASSERT_TRUE(Store().RefreshMergedFiles("CallManager-trust", transaction).ok());
   transaction.Commit();
   EXPECT_EQ(host_.files.Read("/etc/merged.pem")->bytes, b.ToPem());
 }

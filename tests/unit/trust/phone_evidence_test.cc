@@ -109,7 +109,7 @@ TEST(EvidenceCsv, ProblemsAreTwentyAtMost) {
   for (int i = 0; i < 100; ++i) text += "nonsense\n";
   EXPECT_THAT(Problems(text), SizeIs(20));
   std::string columns = "a";
-  for (int i = 0; i < 100; ++i) columns += ",a";
+  for (int i = 0; i < 50; ++i) columns += ",a";
   EXPECT_THAT(Problems(columns), SizeIs(20));
 }
 

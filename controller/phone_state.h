@@ -1,9 +1,10 @@
 // What a simulated phone remembers, as a directory an engineer can read and set up by hand:
 //   ITL.tlv, CTL.tlv   its trust lists; absent: it has none
 //   config.xml         the last configuration it accepted
-//   phone.json         device, model, TVS servers, alternate TFTP, abilities, remembered TVS
-//   answers status.log         what its screen said, oldest first phone.pem, phone.key   its LSC or
-//   MIC, for encrypted configurations; only read
+//   phone.json         device, model, TVS servers, alternate TFTP, abilities, and what TVS
+//                      answered as far as it is remembered
+//   status.log         what its screen said, oldest first
+//   phone.pem, phone.key   its LSC or MIC, for encrypted configurations; only read
 // Any of them may be missing: of a directory with ITL.tlv and config.xml alone the TVS servers are
 // those of the configuration.
 #pragma once

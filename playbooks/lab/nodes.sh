@@ -6,6 +6,7 @@ make_identities() {
   local node
   trustline pki init --dir "$lab/ca" --domain lab.example >/dev/null
   trustline pki issue operator lab --ca "$lab/ca" --out "$lab/ops" >/dev/null
+  trustline pki issue operator chief --ca "$lab/ca" --out "$lab/chief" >/dev/null
   for node in $agents; do
     trustline pki request agent "$node" --domain lab.example --out "$lab/nodes/$node/pki" >/dev/null
     trustline pki sign agent "$node" "$lab/nodes/$node/pki/$node.csr" --ca "$lab/ca" >/dev/null
@@ -26,19 +27,20 @@ state_directory: $dir/state
 identity: { certificate: $dir/pki/$node.crt, key: $dir/pki/$node.key, ca: $dir/pki/ca.crt }
 roles:
   - { operator: lab, role: operator }
+  - { operator: chief, role: admin }
 EOF
       case $node in
         src-* | dst-*)
-          mkdir -p "$dir/certificates"
+          mkdir -p "$dir/certificates" "$dir/tvs"
           cat <<EOF
-writable: [$dir/certificates]
+writable: [$dir/certificates, $dir/tftp, $dir/tvs]
 certificates: { root: $dir/certificates }
 services:
   - name: tvs
     command:
-      status: [$root/playbooks/lab/stand-in-service, $dir/tvs, status]
-      start: [$root/playbooks/lab/stand-in-service, $dir/tvs, start]
-      restart: [$root/playbooks/lab/stand-in-service, $dir/tvs, restart]
+      status: [$root/playbooks/lab/tvs-service, $dir/tvs, $build_dir/trustline-tvs, status]
+      start: [$root/playbooks/lab/tvs-service, $dir/tvs, $build_dir/trustline-tvs, start]
+      restart: [$root/playbooks/lab/tvs-service, $dir/tvs, $build_dir/trustline-tvs, restart]
 EOF
           ;;
         dhcp-*)
@@ -52,7 +54,6 @@ EOF
           ;;
       esac
     } >"$dir/agent.yaml"
-    case $node in src-* | dst-*) in_ns "$node" "$root/playbooks/lab/stand-in-service" "$dir/tvs" start ;; esac
     run_in "$node" agent trustline-agent --config "$dir/agent.yaml"
   done
   for node in $agents; do

@@ -24,7 +24,7 @@ print_phases() {
 
 build_packages=(g++ git cmake ninja-build pkg-config ccache mold libgrpc++-dev libprotobuf-dev protobuf-compiler protobuf-compiler-grpc libssl-dev libssh-dev
   libgtest-dev libgmock-dev libyaml-cpp-dev libsqlite3-dev libcli11-dev nlohmann-json3-dev libexpat1-dev libcurl4-openssl-dev)
-lab_packages=(openssh-server kea-dhcp4-server udhcpc iproute2 openssl tftpd-hpa busybox)
+lab_packages=(openssh-server kea-dhcp4-server udhcpc iproute2 openssl tftpd-hpa busybox faketime)
 check_packages=(clang-format-16 clang-tidy-16 clang-16 libclang-rt-16-dev)
 
 # install_packages NAME...: apt-get for those that are not there yet. No package may start a service: this machine's DHCP and SSH are not ours.

@@ -215,7 +215,9 @@ void TestFleet::WriteClusterInventory(const std::map<std::string, uint16_t>& por
             "  port: ",
             address.port(), "\n      user: ", address.user(),
             "\n      password: !env HUB_PASSWORD\n      host_key: \"", address.host_key(),
-            "\"\n      directory: /data\n    phone_waves:\n      - { name: floor 3, scopes: [{ "
+            "\"\n      directory: /data\n    phones_csv: ",
+            Write("phones.csv", "device,itl,ctl,tvs\n"),
+            "\n    phone_waves:\n      - { name: floor 3, scopes: [{ "
             "subnet: "
             "10.30.0.0/24 }] }\n  children:\n    source:\n      vars: { cluster: src, version: "
             "\"11.5\" }\n"

@@ -5,15 +5,17 @@
 //   address         its IPv4 address
 //   subnet          the subnet it is in, "10.30.0.0/24"
 //   model           "CP-8861"
-//   itl, ctl        what it holds: a SHA-1 or MD5 digest in hex as its screen shows it (blanks and
-//                   colons do not matter), the path of the list's file (with a '/' or ending in
-//                   .tlv), "none", or nothing where it is not known
+//   itl, ctl        what it holds: a SHA-1 or MD5 digest in hex as its screen shows it (blanks
+//                   and colons do not matter), the path of the list's file (with a '/' or ending
+//                   in .tlv), "none", or nothing where it is not known
 //   tvs             TVS servers of its CallManager group in order, blanks between: HOST or
-//   HOST:PORT tftp            TFTP servers it uses now, blanks between alternate_tftp  TFTP servers
-//   set by hand: "no", or addresses, blanks between abilities       what its firmware lacks, blanks
-//   between: no-sbd, no-sha512, no-ec lsc_issuer      SHA-256 of the CAPF certificate that issued
-//   its LSC, hex excluded        why it is not to be judged, in words read_at         when this was
-//   read, RFC 3339
+//                   HOST:PORT
+//   tftp            TFTP servers it uses now, blanks between
+//   alternate_tftp  TFTP servers set by hand: "no", or addresses, blanks between
+//   abilities       what its firmware lacks, blanks between: no-sbd, no-sha512, no-ec
+//   lsc_issuer      SHA-256 of the CAPF certificate that issued its LSC, hex
+//   excluded        why it is not to be judged, in words
+//   read_at         when this was read, RFC 3339
 // Lines that are empty or begin with '#' are skipped.
 #pragma once
 

@@ -1,0 +1,66 @@
+# Sourced by playbooks/lab/run: what is shown.
+
+# The whole way: plan, verdict, migration, a second run, the pointer back.
+show_migration() {
+  say "trustline plan migrate-phones.yml --diff"
+  migrate plan --diff
+  phase "migrate"
+  migrate apply
+  show_pointer "what the phones get after the migration"
+  [ "$floor_gets $pilot_gets" = "$destination_bytes $destination_bytes" ] || fail "the phones do not get the destination's addresses"
+  phase "the phones are reset"
+  reset_phones
+  say_phones
+  [ "$moved $locked" = "$phones_count 0" ] || fail "not every phone moved"
+  cat "$lab/boots/$(phone_name 2)"
+
+  phase "migrate again: nothing to change"
+  write_evidence >"$lab/phones.csv"
+  migrate apply | tee "$lab/second-run"
+  # All six nodes that can change, and nothing changed, failed or silent on any.
+  [ "$(grep -cE '^(src|dst|dhcp)-[a-z0-9]+ +: ok=[1-9][0-9]* +changed=0 +unreachable=0 +failed=0 ' "$lab/second-run")" = 6 ] ||
+    fail "the second run changed something"
+  operate status -i "$lab/inventory.yml"
+
+  phase "put the pointer back"
+  operate rollback -i "$lab/inventory.yml" -l dhcp
+  show_pointer "what the phones get after the rollback"
+  [ "$floor_gets $pilot_gets" = "$source_bytes $source_bytes" ] || fail "the rollback did not bring the old bytes back"
+  phase "the phones are reset once more"
+  reset_phones
+  say_phones
+  [ "$home $locked" = "$phones_count 0" ] || fail "not every phone came back"
+  operate history list
+  say "moved to the destination and back: $source_bytes -> $destination_bytes -> $source_bytes"
+}
+
+# One thing is wrong: the gate refuses before option 150 changes; with the gate overridden phones are locked.
+show_break() {
+  local name=$1 code=0
+  phase "exchange certificates, and break: $name"
+  echo "    $(explain_break "$name")"
+  # shellcheck disable=SC2046
+  migrate apply --tags export,consolidate,import $(break_units "$name") >"$lab/exchanged" || { cat "$lab/exchanged"; fail "the exchange failed"; }
+  break_cutover "$name"
+
+  phase "the gate"
+  # shellcheck disable=SC2046
+  migrate preflight $(break_units "$name") || code=$?
+  [ $code = 8 ] || fail "preflight ended with exit code $code instead of 8"
+  code=0
+  # shellcheck disable=SC2046
+  migrate apply --tags pointer $(break_units "$name") || code=$?
+  [ $code = 8 ] || fail "apply ended with exit code $code instead of 8"
+  show_pointer "what the phones get after the refusal"
+  [ "$floor_gets $pilot_gets" = "$source_bytes $source_bytes" ] || fail "option 150 was changed"
+
+  phase "the same with the gate overridden"
+  # shellcheck disable=SC2046
+  operate --as chief apply "$root/playbooks/migrate-phones.yml" -i "$lab/inventory.yml" --tags pointer $(break_units "$name") --override-gate "to see what happens"
+  show_pointer "what the phones get then"
+  [ "$floor_gets $pilot_gets" = "$destination_bytes $destination_bytes" ] || fail "the pointer was not moved"
+  reset_phones
+  say_phones
+  [ "$locked" -gt 0 ] || fail "no phone was locked: the gate refused for nothing"
+  say "$name: the gate refused, exit 8; overridden, $locked of $phones_count phones were locked"
+}

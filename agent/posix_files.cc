@@ -309,7 +309,11 @@ absl::StatusOr<std::string> PosixFiles::Stage(const std::string& target, const F
       Walk(parts, parts.size() - 1,
            [this](int parent, const std::string& name, const std::string& path) -> absl::Status {
              TL_RETURN_IF_ERROR(Before("mkdir", path));
-             if (::mkdirat(parent, name.c_str(), 0755) != 0 && errno != EEXIST) {
+             // Said again, as the agent's umask is stricter: other users' services read trust
+             // stores and TFTP files.
+             if ((::mkdirat(parent, name.c_str(), 0755) != 0 ||
+                  ::fchmodat(parent, name.c_str(), 0755, 0) != 0) &&
+                 errno != EEXIST) {
                return FromErrno(errno, "make", path);
              }
              return SyncFd(parent, path);

@@ -50,6 +50,11 @@ std::vector<TvsAddress> ClusterMap::TvsGroup(const v1::Cluster& cluster) const {
   for (const v1::ClusterNode& node : cluster.nodes()) {
     if (node.tvs_order() > 0 && !node.addresses().empty()) nodes.push_back(&node);
   }
+  if (nodes.empty()) {
+    for (const v1::ClusterNode& node : cluster.nodes()) {
+      if (HasRole(node, v1::NODE_ROLE_TVS) && !node.addresses().empty()) nodes.push_back(&node);
+    }
+  }
   std::stable_sort(nodes.begin(), nodes.end(),
                    [](const v1::ClusterNode* a, const v1::ClusterNode* b) {
                      return a->tvs_order() < b->tvs_order();

@@ -28,7 +28,8 @@ class ClusterMap {
 
   // Addresses of the nodes phones fetch files from, in the topology's order.
   static std::vector<std::string> TftpAddresses(const v1::Cluster& cluster);
-  // The CallManager group, in order; phones ask three at most.
+  // The CallManager group in order of tvs_order; where no node has one, the nodes with role tvs as
+  // the topology lists them. Phones ask three at most.
   std::vector<TvsAddress> TvsGroup(const v1::Cluster& cluster) const;
 
  private:

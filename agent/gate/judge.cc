@@ -105,16 +105,15 @@ class Judge {
         continue;
       }
       if (const v1::Cluster* cluster = map_.ClusterAt(address)) state.tvs = map_.TvsGroup(*cluster);
-      bool back = true;
       for (const std::string& home : restored) {
         TripResult trip = JudgeTrip({state, home, true}, ground_);
         Take(trip);
-        back = back && trip.decision.accepted();
+        if (!trip.decision.accepted()) {
+          Refuse(absl::StrCat("phones with the lists of ", map_.NameOf(address),
+                              " would not come back to ", map_.NameOf(home), ": ",
+                              trip.decision.reason()));
+        }
         *row.add_decisions() = std::move(trip.decision);
-      }
-      if (!back) {
-        Refuse(absl::StrCat("phones with the lists of ", map_.NameOf(address),
-                            " would not come back to ", absl::StrJoin(restored, ", ")));
       }
     }
     if (destinations_.empty()) Refuse(absl::StrCat("the gate is not about ", wanted));

@@ -47,12 +47,14 @@ reset_phones() {
   local number addresses end
   lease_all
   while read -r number addresses; do
-    echo "--device $(phone_name "$number") --state $lab/phones/$(phone_name "$number") --model CP-8861 --tftp $addresses --timeout 3"
+    echo "$(phone_name "$number") --device $(phone_name "$number") --state $lab/phones/$(phone_name "$number") --model CP-8861 --tftp $addresses --timeout 3"
   done <"$lab/leases" >"$lab/resets"
   mkdir -p "$lab/phones" "$lab/boots"
   rm -f "$lab"/boots/*
   # Exit 2 is a locked phone, which is a result.
-  in_ns phone xargs -P 4 -L 1 sh -c 'out=$1; shift; "$@" >"$out/$7" 2>&1; echo $? >"$out/$7.exit"' - "$lab/boots" "$build_dir/trustline" phone boot <"$lab/resets"
+  # shellcheck disable=SC2016
+  in_ns phone xargs -P 4 -L 1 sh -c 'boots=$0 program=$1 name=$2; shift 2; "$program" phone boot "$@" >"$boots/$name" 2>&1; echo $? >"$boots/$name.exit"' \
+    "$lab/boots" "$build_dir/trustline" <"$lab/resets"
   count_phones
 }
 

@@ -222,25 +222,21 @@ TEST_F(TvsProgramTest, WhatIsWrongIsSaidBeforeServing) {
 }
 
 // A supervisor of its own for the real service: a pid file and signals.
-constexpr char kSupervise[] = R"(#!/bin/sh
+constexpr char kSupervise[] = R"sh(#!/bin/sh
 set -eu
 dir=$1
-alive() { test -f "$dir/pid" && kill -0 "$(cat "$dir/pid")" 2 > / dev / null &&
-                              !grep - q '^State:.Z' "/proc/$(cat " $dir / pid ")/status";
+alive() {
+  test -f "$dir/pid" && kill -0 "$(cat "$dir/pid")" 2>/dev/null && ! grep -q '^State:.Z' "/proc/$(cat "$dir/pid")/status"
 }
 stop() {
-  if alive
-    ;
-  then kill "$(cat " $dir / pid ")";
-  while
-    alive;
-  do sleep 0.02;
-  done;
-  fi;
+  if alive; then
+    kill "$(cat "$dir/pid")"
+    while alive; do sleep 0.02; done
+  fi
 }
 start() {
-  "$dir/trustline-tvs" --config "$dir/state/tvs/tvs.yaml" < / dev / null >> "$dir/tvs.log" 2 > &1 &
-      echo $ ! > "$dir/pid";
+  "$dir/trustline-tvs" --config "$dir/state/tvs/tvs.yaml" </dev/null >>"$dir/tvs.log" 2>&1 &
+  echo $! >"$dir/pid"
 }
 case $2 in
   status) alive ;;
@@ -248,7 +244,7 @@ case $2 in
   restart) stop; start ;;
   stop) stop ;;
 esac
-)";
+)sh";
 
 TEST(TrustVerification, AnAgentKeepsTheRealServiceAsThePlaybookSays) {
   TestFleet fleet;
@@ -258,10 +254,10 @@ TEST(TrustVerification, AnAgentKeepsTheRealServiceAsThePlaybookSays) {
   {
     files.Write("c.pem", TestPki::UnitCertificate("x").ToPem());
     files.Write("c.key", TestPki::UnitKey().ToPkcs8Pem(), 0600);
-    files.Write("x.yaml", absl::StrCat("listen: 127.0.0.1:0\ncertificate: ", files.directory(),
-                                       "/c.pem\nkey: ", files.directory(),
-                                       "/c.key\nstores: ", files.root(),
-                                       "\nport_file: ", files.directory(), "/port\n"));
+    files.Write("x.yaml",
+                absl::StrCat("listen: 127.0.0.1:0\ncertificate: ", files.directory(),
+                             "/c.pem\nkey: ", files.directory(), "/c.key\nstores: ", files.root(),
+                             "\nport_file: ", files.directory(), "/port\n"));
     Command command;
     command.argv = {TvsProgram(), "--config", files.directory() + "/x.yaml"};
     Program program(command);
@@ -300,43 +296,44 @@ TEST(TrustVerification, AnAgentKeepsTheRealServiceAsThePlaybookSays) {
             "directory: ",
             node.state(), "/tvs, service: real-tvs, listen: \"127.0.0.1:", port,
             "\", ttl_seconds: ", ttl, " }\n"));
-  return fleet.Operate({"apply", fleet.directory() + "/tvs.yml", "-i", fleet.inventory()});
-};
-// Refused without an identity, and nothing is started.
-Finished done = playbook(false, 600);
-EXPECT_EQ(done.exit_code, 8) << done;
-EXPECT_THAT(done.out + done.err, HasSubstr("has no TVS certificate"));
-EXPECT_NE(access((directory + "/pid").c_str(), F_OK), 0);
+    return fleet.Operate({"apply", fleet.directory() + "/tvs.yml", "-i", fleet.inventory()});
+  };
+  // Refused without an identity, and nothing is started.
+  Finished done = playbook(false, 600);
+  EXPECT_EQ(done.exit_code, 8) << done;
+  EXPECT_THAT(done.out + done.err, HasSubstr("has no TVS certificate"));
+  EXPECT_NE(access((directory + "/pid").c_str(), F_OK), 0);
 
-done = playbook(true, 600);
-ASSERT_EQ(done.exit_code, 0) << done << node.log();
-const std::string first = ReadFileOrDie(directory + "/pid");
-const auto ask = [&] {
-  return fleet.Operate({"tvs", "query", "127.0.0.1:" + port, "--pin", node.state() + "/tvs/tvs.pem",
-                        "--certificate", node.state() + "/tvs/tvs.pem", "--role", "tvs"});
-};
-done = ask();
-EXPECT_EQ(done.exit_code, 0) << done;
-EXPECT_THAT(done.out, HasSubstr("keep for     10m"));
+  done = playbook(true, 600);
+  ASSERT_EQ(done.exit_code, 0) << done << node.log();
+  const std::string first = ReadFileOrDie(directory + "/pid");
+  const auto ask = [&] {
+    return fleet.Operate({"tvs", "query", "127.0.0.1:" + port, "--pin",
+                          node.state() + "/tvs/tvs.pem", "--certificate",
+                          node.state() + "/tvs/tvs.pem", "--role", "tvs"});
+  };
+  done = ask();
+  EXPECT_EQ(done.exit_code, 0) << done;
+  EXPECT_THAT(done.out, HasSubstr("keep for     10m"));
 
-done = playbook(true, 600);
-EXPECT_EQ(done.exit_code, 0) << done;
-EXPECT_THAT(done.out, HasSubstr("changed=0"));
-EXPECT_EQ(ReadFileOrDie(directory + "/pid"), first);
+  done = playbook(true, 600);
+  EXPECT_EQ(done.exit_code, 0) << done;
+  EXPECT_THAT(done.out, HasSubstr("changed=0"));
+  EXPECT_EQ(ReadFileOrDie(directory + "/pid"), first);
 
-done = playbook(true, 60);
-EXPECT_EQ(done.exit_code, 0) << done;
-EXPECT_NE(ReadFileOrDie(directory + "/pid"), first);
-EXPECT_THAT(ask().out, HasSubstr("keep for     1m"));
+  done = playbook(true, 60);
+  EXPECT_EQ(done.exit_code, 0) << done;
+  EXPECT_NE(ReadFileOrDie(directory + "/pid"), first);
+  EXPECT_THAT(ask().out, HasSubstr("keep for     1m"));
 
-// A service that was stopped by hand runs again.
-Command stop;
-stop.argv = {"/bin/sh", directory + "/supervise.sh", directory, "stop"};
-EXPECT_EQ(RunToEnd(stop).exit_code, 0);
-EXPECT_EQ(ask().exit_code, 69);
-EXPECT_EQ(playbook(true, 60).exit_code, 0);
-EXPECT_EQ(ask().exit_code, 0);
-EXPECT_EQ(RunToEnd(stop).exit_code, 0);
+  // A service that was stopped by hand runs again.
+  Command stop;
+  stop.argv = {"/bin/sh", directory + "/supervise.sh", directory, "stop"};
+  EXPECT_EQ(RunToEnd(stop).exit_code, 0);
+  EXPECT_EQ(ask().exit_code, 69);
+  EXPECT_EQ(playbook(true, 60).exit_code, 0);
+  EXPECT_EQ(ask().exit_code, 0);
+  EXPECT_EQ(RunToEnd(stop).exit_code, 0);
 }
 
 }  // namespace

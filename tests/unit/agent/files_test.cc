@@ -226,6 +226,18 @@ TEST(PosixFilesTest, OversizedFilesAreRefused) {
   EXPECT_TRUE(absl::IsResourceExhausted(ground.files().Read(path).status()));
 }
 
+TEST(PosixFilesTest, DirectoriesItMakesAreOpenToReadersWhateverTheUmask) {
+  RealGround ground;
+  const mode_t before = ::umask(0077);
+  const absl::StatusOr<std::string> staged =
+      ground.files().Stage(ground.root() + "/CallManager-trust/a.pem", Image("x"));
+  ::umask(before);
+  ASSERT_TRUE(staged.ok()) << staged.status();
+  struct stat info {};
+  ASSERT_EQ(::stat((ground.root() + "/CallManager-trust").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 0755u);
+}
+
 TEST(PosixFilesTest, StagedContentIsNeverReadableByOthersBeforeItsModeIsSet) {
   std::string root;
   mode_t seen = 0777;

@@ -429,5 +429,19 @@ TEST_F(GateJudgeTest, Scenario11JudgesPhonesThatHaveMovedByWhatTheyHoldNow) {
   EXPECT_THAT(TextOf(report), HasSubstr("Phone-SAST-trust of dst-sub1"));
 }
 
+TEST_F(GateJudgeTest, Scenario11TakesEveryTvsNodeForTheGroupWhereTheInventoryGivesNoOrder) {
+  world_.Import();
+  for (v1::Cluster& cluster : *world_.topology.mutable_clusters()) {
+    for (v1::ClusterNode& node : *cluster.mutable_nodes()) node.clear_tvs_order();
+  }
+  const std::vector<std::string> home = {"10.10.0.11", "10.10.0.12"};
+  v1::GateReport report = world_.JudgeBack(home);
+  EXPECT_TRUE(report.accepted()) << TextOf(report);
+  Forget("10.20.0.12");
+  report = world_.JudgeBack(home);
+  EXPECT_FALSE(report.accepted());
+  EXPECT_THAT(report.reasons(0), HasSubstr("Phone-SAST-trust of dst-sub1"));
+}
+
 }  // namespace
 }  // namespace trustline::agent

@@ -25,15 +25,16 @@ signer_files() { # signer_files NODE STORE
   return 0
 }
 
-# A self-signed TVS identity for node $1, valid in the past where $2 says so, in place of the one that is there.
+# A fresh self-signed TVS identity of node $1 in place of the one that is there; made under the command that follows, if any.
 replace_tvs_identity() { # replace_tvs_identity NODE [COMMAND...]
-  local node=$1 dir=$lab/nodes/$1/certificates/TVS old
+  local node=$1 dir=$lab/nodes/$1/certificates/TVS stem
   shift
-  old=$(echo "$dir"/*.pem)
+  rm "$dir"/*
   "$@" openssl req -x509 -newkey rsa:2048 -nodes -days 30 -subj "/O=trustline/OU=src/CN=$node-tvs" -keyout "$dir/new.key" -out "$dir/new.pem" 2>/dev/null
-  mv "$dir/new.pem" "$old"
-  mv "$dir/new.key" "${old%.pem}.key"
-  chmod 600 "${old%.pem}.key"
+  stem=$(openssl x509 -in "$dir/new.pem" -noout -serial | cut -d= -f2)-$(openssl x509 -in "$dir/new.pem" -outform DER | sha256sum | cut -c1-16)
+  chmod 600 "$dir/new.key"
+  mv "$dir/new.pem" "$dir/$stem.pem"
+  mv "$dir/new.key" "$dir/$stem.key"
 }
 
 # Before the clusters have lists and services.
@@ -67,5 +68,8 @@ break_cutover() {
       ;;
   esac
 }
-# What is exchanged; one break forgets the half.
-break_units() { [ "$1" != itlrecovery-forgotten ] || echo "-e migrated_units=[CallManager]"; }
+# What is exchanged; one break forgets the half. Sets units, arguments of every command on the migration.
+break_units() {
+  units=()
+  [ "$1" != itlrecovery-forgotten ] || units=(-e '{"migrated_units": ["CallManager"]}')
+}

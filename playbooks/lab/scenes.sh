@@ -36,27 +36,24 @@ show_migration() {
 
 # One thing is wrong: the gate refuses before option 150 changes; with the gate overridden phones are locked.
 show_break() {
-  local name=$1 code=0
+  local name=$1 code=0 units
+  break_units "$name"
   phase "exchange certificates, and break: $name"
   echo "    $(explain_break "$name")"
-  # shellcheck disable=SC2046
-  migrate apply --tags export,consolidate,import $(break_units "$name") >"$lab/exchanged" || { cat "$lab/exchanged"; fail "the exchange failed"; }
+  migrate apply --tags export,consolidate,import "${units[@]}" >"$lab/exchanged" || { cat "$lab/exchanged"; fail "the exchange failed"; }
   break_cutover "$name"
 
   phase "the gate"
-  # shellcheck disable=SC2046
-  migrate preflight $(break_units "$name") || code=$?
+  migrate preflight "${units[@]}" || code=$?
   [ $code = 8 ] || fail "preflight ended with exit code $code instead of 8"
   code=0
-  # shellcheck disable=SC2046
-  migrate apply --tags pointer $(break_units "$name") || code=$?
+  migrate apply --tags pointer "${units[@]}" || code=$?
   [ $code = 8 ] || fail "apply ended with exit code $code instead of 8"
   show_pointer "what the phones get after the refusal"
   [ "$floor_gets $pilot_gets" = "$source_bytes $source_bytes" ] || fail "option 150 was changed"
 
   phase "the same with the gate overridden"
-  # shellcheck disable=SC2046
-  operate --as chief apply "$root/playbooks/migrate-phones.yml" -i "$lab/inventory.yml" --tags pointer $(break_units "$name") --override-gate "to see what happens"
+  operate --as chief apply "$root/playbooks/migrate-phones.yml" -i "$lab/inventory.yml" --tags pointer "${units[@]}" --override-gate "to see what happens"
   show_pointer "what the phones get then"
   [ "$floor_gets $pilot_gets" = "$destination_bytes $destination_bytes" ] || fail "the pointer was not moved"
   reset_phones

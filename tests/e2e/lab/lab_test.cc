@@ -5,9 +5,13 @@
 #include <filesystem>
 #include <fstream>
 #include <sstream>
+#include <string>
+#include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -31,15 +35,21 @@ class LabTest : public ::testing::Test {
     if (geteuid() != 0)
       GTEST_SKIP()
           << "the lab needs root: it makes network namespaces, a chrooted sshd and DHCP servers";
-    for (const char* program : {"/usr/sbin/sshd", "/usr/sbin/kea-dhcp4", "/usr/bin/udhcpc"}) {
+    for (const char* program : {"/usr/sbin/sshd", "/usr/sbin/kea-dhcp4", "/usr/bin/udhcpc",
+                                "/usr/sbin/in.tftpd", "/usr/bin/faketime"}) {
       if (access(program, X_OK) != 0 &&
           access(absl::StrCat("/usr/sbin/", std::filesystem::path(program).filename().string())
                      .c_str(),
                  X_OK) != 0)
         FAIL() << "the lab needs " << program << "; playbooks/lab/run installs it";
     }
+    Start();
+  }
+  virtual std::vector<std::string> Options() const { return {}; }
+  void Start() {
     Command command;
     command.argv = {TRUSTLINE_SOURCE_DIR "/playbooks/lab/run", "--build-dir", TRUSTLINE_BINARY_DIR};
+    for (const std::string& option : Options()) command.argv.push_back(option);
     command.own_group = true;
     command.death_signal = SIGTERM;  // it removes the lab
     lab_ = std::make_unique<Program>(command);
@@ -84,6 +94,18 @@ TEST_F(LabTest, MovesThePhonesChangesNothingTheSecondTimeAndPutsThePointerBack) 
     }
   }
   EXPECT_EQ(got, (std::vector<std::string>{src, src, dst, dst, src, src}));
+  // And where twenty simulated phones stood after each of their three resets.
+  std::vector<std::string> stood;
+  for (absl::string_view line : absl::StrSplit(done.out, '\n')) {
+    if (absl::StrContains(line, " locked") && absl::StrContains(line, " at the source; "))
+      stood.emplace_back(absl::StripAsciiWhitespace(line));
+  }
+  EXPECT_EQ(stood, (std::vector<std::string>{
+                       "0 of 20 phones at the destination, 20 at the source; 0 locked",
+                       "20 of 20 phones at the destination, 0 at the source; 0 locked",
+                       "0 of 20 phones at the destination, 20 at the source; 0 locked"}));
+  // What one of them did: asked the source's TVS about a signer it did not know, and moved.
+  EXPECT_THAT(done.out, HasSubstr("vouched for by TVS 10.10.0.12, role SAST"));
   EXPECT_THAT(done.out, HasSubstr("(96 08 0a 14 00 0b 0a 14 00 0c"));
 
   const size_t migrate = done.out.find("==> migrate\n"), again = done.out.find("==> migrate again"),
@@ -101,6 +123,65 @@ TEST_F(LabTest, MovesThePhonesChangesNothingTheSecondTimeAndPutsThePointerBack) 
   EXPECT_THAT(done.out, HasSubstr("PLAN  "));
   EXPECT_THAT(done.out, Not(HasSubstr("\x1b")));
   EXPECT_THAT(done.out, HasSubstr("time per phase"));
+  ExpectNothingLeft();
+}
+
+// One thing is wrong before the cutover: what the gate must say of it, and how many of the twenty
+// phones are locked when it is overridden.
+struct Break {
+  std::string name, reason;
+  int locked;
+};
+class LabBreakTest : public LabTest, public ::testing::WithParamInterface<Break> {
+  std::vector<std::string> Options() const override { return {"--break", GetParam().name}; }
+};
+INSTANTIATE_TEST_SUITE_P(
+    Every, LabBreakTest,
+    ::testing::Values(
+        Break{
+            "signer-missing",
+            "signed by ITLRecovery serial [0-9A-F]+, absent from Phone-SAST-trust of src-sub1: TVS "
+            "there answered certificate unknown",
+            10},
+        Break{"callmanager-trust-only",
+              "which TVS of src-pub, src-sub1 knows without the role SAST: it is in "
+              "CallManager-trust "
+              "there, but not in Phone-SAST-trust",
+              20},
+        Break{"tvs-stopped", "TVS of src-pub, src-sub1 cannot be reached from probe", 20},
+        Break{"tvs-expired", "no TVS certificate of the phone's ITL is valid: .* expired 20", 20},
+        Break{"itlrecovery-forgotten",
+              "signed by ITLRecovery serial [0-9A-F]+, absent from Phone-SAST-trust of src-pub, "
+              "src-sub1",
+              20},
+        Break{"itl-tampered",
+              "the signature is not by the signer's key, or what was signed has changed", 20},
+        Break{"phones-cut-off", "TVS of src-pub, src-sub1 cannot be reached from probe", 20},
+        Break{"stale-phone-list",
+              "TVS of src-pub, src-sub1 does not show a valid certificate of the phones' own ITL",
+              20}),
+    [](const auto& info) {
+      return absl::StrReplaceAll(info.param.name, {{"-", "_"}});
+    });
+
+TEST_P(LabBreakTest, IsRefusedBeforeOption150ChangesAndLocksPhonesWhenTheGateIsOverridden) {
+  const Finished done = lab_->Wait(kWholeRun);
+  ASSERT_EQ(done.exit_code, 0) << done;
+  const size_t gate = done.out.find("==> the gate\n"),
+               refused = done.out.find("==> what the phones get after the refusal"),
+               overridden = done.out.find("==> the same with the gate overridden");
+  ASSERT_TRUE(gate < refused && refused < overridden && overridden != std::string::npos) << done;
+  // preflight and apply (both exit 8, or the lab had failed) give the reason, before anything
+  // moves.
+  const std::string verdict = done.out.substr(gate, refused - gate);
+  EXPECT_THAT(verdict, ContainsRegex(absl::StrCat("LOCKED +", ".*", GetParam().reason)));
+  EXPECT_THAT(verdict, HasSubstr("option 150 was not changed"));
+  const std::string after = done.out.substr(refused, overridden - refused);
+  EXPECT_THAT(after, HasSubstr("phone on floor 3: 0a0a000b0a0a000c"));
+  EXPECT_THAT(after, HasSubstr("pilot phone:      0a0a000b0a0a000c"));
+  const std::string then = done.out.substr(overridden);
+  EXPECT_THAT(then, HasSubstr("phone on floor 3: 0a14000b0a14000c"));
+  EXPECT_THAT(then, HasSubstr(absl::StrCat("; ", GetParam().locked, " locked\n")));
   ExpectNothingLeft();
 }
 

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -103,10 +104,21 @@ struct ListExchanges {
     for (const auto& [path, bytes] : hub) world.clusters.server.Put(path, bytes);
     for (const auto& [path, image] : identities) world.harness().host.files.Put(path, image);
   }
+  // `step` alone, in an exchange that has come as far as it needs.
+  void PutStepInto(World& world, v1::TrustListStep step, const std::string& exchange) const {
+    world.node = kNode;
+    PutInto(world);
+    world.resources = {Step(world.clusters, step, exchange)};
+  }
   std::shared_ptr<TestFleet> fleet;
   std::map<std::string, std::string> hub;
   std::map<std::string, FileImage> identities;
 };
+
+const ListExchanges& Lists() {
+  static const auto& lists = *new ListExchanges();
+  return lists;
+}
 
 constexpr char kKeaConfig[] = R"({
   "Dhcp4": {
@@ -135,7 +147,7 @@ absl::StatusOr<v1::ProbeResponse> Serve(const FakeDhcp& dhcp, const v1::ProbeReq
   return response;
 }
 
-// How a World becomes one for the kind.
+// How a World becomes one for the kind. A kind may have several cases: "kind_case".
 const std::map<std::string, std::function<void(World&)>>& Cases() {
   static const auto& cases = *new std::map<std::string, std::function<void(World&)>>{
       {"certificate",
@@ -189,17 +201,12 @@ const std::map<std::string, std::function<void(World&)>>& Cases() {
            spec.set_probe_from("probe-floor3");
          }
        }},
-      {"trust_list",
-       [](World& world) {
-         // The three steps at once, each in an exchange that has come so far.
-         static const ListExchanges lists;
-         world.node = ListExchanges::kNode;
-         lists.PutInto(world);
-         world.resources = {
-             ListExchanges::Step(world.clusters, v1::TRUST_LIST_STEP_PUBLISH, "new"),
-             ListExchanges::Step(world.clusters, v1::TRUST_LIST_STEP_BUILD, "published"),
-             ListExchanges::Step(world.clusters, v1::TRUST_LIST_STEP_INSTALL, "built")};
-       }},
+      {"trust_list_publish",
+       [](World& world) { Lists().PutStepInto(world, v1::TRUST_LIST_STEP_PUBLISH, "new"); }},
+      {"trust_list_build",
+       [](World& world) { Lists().PutStepInto(world, v1::TRUST_LIST_STEP_BUILD, "published"); }},
+      {"trust_list_install",
+       [](World& world) { Lists().PutStepInto(world, v1::TRUST_LIST_STEP_INSTALL, "built"); }},
       {"signed_file",
        [](World& world) {
          world.clusters.GiveIdentity(world.node, "CallManager");
@@ -306,15 +313,40 @@ TEST(KindRegistry, OffersEveryKind) {
   EXPECT_THAT(offered, ::testing::UnorderedElementsAreArray(KindNames()));
 }
 
+bool IsCaseOf(const std::string& name, const std::string& kind) {
+  return name == kind || absl::StartsWith(name, kind + "_");
+}
+
+TEST(KindConformanceCases, EveryKindHasOne) {
+  for (const std::string& kind : KindNames()) {
+    EXPECT_TRUE(std::any_of(Cases().begin(), Cases().end(),
+                            [&](const auto& each) { return IsCaseOf(each.first, kind); }))
+        << "give the kind " << kind << " a case in this file";
+  }
+}
+
+std::vector<std::string> CaseNames() {
+  std::vector<std::string> names;
+  for (const auto& [name, make] : Cases()) names.push_back(name);
+  return names;
+}
+
 class KindConformance : public ::testing::TestWithParam<std::string> {
  protected:
   void SetUp() override {
-    ASSERT_EQ(Cases().count(GetParam()), 1u) << "give the kind a case in this file";
+    for (const std::string& kind : KindNames()) {
+      if (IsCaseOf(GetParam(), kind)) kind_ = kind;
+    }
+    ASSERT_NE(kind_, "") << "a case of no kind";
   }
-  const std::string& kind() const { return GetParam(); }
+  const std::string& kind() const { return kind_; }
+  std::unique_ptr<World> MakeWorld() const { return agent::MakeWorld(GetParam()); }
+
+ private:
+  std::string kind_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Every, KindConformance, ::testing::ValuesIn(KindNames()),
+INSTANTIATE_TEST_SUITE_P(Every, KindConformance, ::testing::ValuesIn(CaseNames()),
                          [](const auto& info) { return info.param; });
 
 TEST_P(KindConformance, IsOfferedByTheAgent) {
@@ -324,7 +356,7 @@ TEST_P(KindConformance, IsOfferedByTheAgent) {
 }
 
 TEST_P(KindConformance, PlanningWritesNothing) {
-  const std::unique_ptr<World> world = MakeWorld(kind());
+  const std::unique_ptr<World> world = MakeWorld();
   const auto files = world->harness().host.files.Snapshot();
   const auto hub = world->clusters.server.Files();
   for (int i = 0; i < 2; ++i) {
@@ -343,7 +375,7 @@ TEST_P(KindConformance, PlanningWritesNothing) {
 }
 
 TEST_P(KindConformance, WhatApplyChangedIsWhatThePlanSaid) {
-  const std::unique_ptr<World> world = MakeWorld(kind());
+  const std::unique_ptr<World> world = MakeWorld();
   const absl::StatusOr<v1::Plan> plan = world->harness().Plan(world->resources);
   ASSERT_TRUE(plan.ok());
   const absl::StatusOr<v1::StageReport> report = world->harness().Apply(world->resources);
@@ -359,7 +391,7 @@ TEST_P(KindConformance, WhatApplyChangedIsWhatThePlanSaid) {
 }
 
 TEST_P(KindConformance, SecondApplyWritesNothing) {
-  const std::unique_ptr<World> world = MakeWorld(kind());
+  const std::unique_ptr<World> world = MakeWorld();
   ASSERT_TRUE(AllRows(world->harness().Apply(world->resources), {v1::OUTCOME_CHANGED}));
   const auto files = world->harness().host.files.Snapshot();
   const auto hub = world->clusters.server.Files();
@@ -377,7 +409,7 @@ TEST_P(KindConformance, SecondApplyWritesNothing) {
 TEST_P(KindConformance, ConvergesAfterAFailureOfAnyHostCall) {
   size_t calls = 0;
   for (size_t n = 1;; ++n) {
-    const std::unique_ptr<World> world = MakeWorld(kind());
+    const std::unique_ptr<World> world = MakeWorld();
     KindHarness& harness = world->harness();
     harness.host.calls.FailAt(n);
     const absl::StatusOr<v1::StageReport> report = harness.Apply(world->resources);
@@ -401,7 +433,7 @@ TEST_P(KindConformance, ConvergesAfterAFailureOfAnyHostCall) {
 TEST_P(KindConformance, ConvergesAfterACrashAtAnyHostCall) {
   size_t calls = 0;
   for (size_t n = 1;; ++n) {
-    const std::unique_ptr<World> world = MakeWorld(kind());
+    const std::unique_ptr<World> world = MakeWorld();
     KindHarness& harness = world->harness();
     harness.host.calls.CrashAt(n);
     (void)harness.Apply(world->resources);
@@ -422,7 +454,7 @@ TEST_P(KindConformance, ConvergesAfterACrashAtAnyHostCall) {
 
 TEST_P(KindConformance, ConvergesAfterAFailureOfAnyHubCall) {
   for (int n = 1;; ++n) {
-    const std::unique_ptr<World> world = MakeWorld(kind());
+    const std::unique_ptr<World> world = MakeWorld();
     KindHarness& harness = world->harness();
     const int before = world->clusters.server.calls();
     world->clusters.server.FailCall(n, absl::UnavailableError("the link dropped"));
@@ -440,7 +472,7 @@ TEST_P(KindConformance, ConvergesAfterAFailureOfAnyHubCall) {
 }
 
 TEST_P(KindConformance, ShowsNoSecretAnywhere) {
-  const std::unique_ptr<World> world = MakeWorld(kind());
+  const std::unique_ptr<World> world = MakeWorld();
   KindHarness& harness = world->harness();
   const absl::StatusOr<v1::Plan> plan = harness.Plan(world->resources);
   ASSERT_TRUE(plan.ok());

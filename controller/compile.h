@@ -37,8 +37,8 @@ struct StagePlan {
   int max_fail_percentage = 0;
   bool pointer =
       false;  // holds a resource a pointer depends on: all servers of a scope are in one batch
-  uint32_t gate_for = 0;  // judges the pointers of that stage; 0: an ordinary stage
-  bool require_no_stragglers = false;       // it takes the source away: every phone has arrived
+  uint32_t gate_for = 0;               // judges the pointers of that stage; 0: an ordinary stage
+  bool require_no_stragglers = false;  // it takes the source away: every phone has arrived
   std::optional<std::string> pause_before;  // prompt to confirm before this stage
   std::optional<std::string> pause_after;   // prompt to confirm after it
 };

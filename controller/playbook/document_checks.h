@@ -16,7 +16,8 @@ namespace trustline::controller {
 //              server of a mixed-mode cluster on which no earlier play installs a CTL
 //   claims     two resources of one node that say different things about the same (scope, identity
 //              certificate, trust certificate)
-//   exchange   consolidations and imports the topology cannot serve (a single cluster, no publisher)
+//   exchange   consolidations and imports the topology cannot serve (a single cluster, no
+//              publisher)
 //   lists      trust lists the topology cannot have (trust/list_rules.h), installing without a
 //              tftp_root
 //   services   restarted or reloaded with nothing that notifies; a handler that does neither

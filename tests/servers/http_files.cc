@@ -49,6 +49,11 @@ void HttpFiles::Serve(const std::string& address, const std::string& name, std::
   files_[{address, name}] = std::move(bytes);
 }
 
+void HttpFiles::AnswerOnly(const std::string& status) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  only_status_ = status;
+}
+
 void HttpFiles::DenyTftp() {
   char request[1024];
   sockaddr_in from{};
@@ -98,7 +103,9 @@ void HttpFiles::Answer(int connection) {
   std::string reply = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
   {
     const std::lock_guard<std::mutex> lock(mutex_);
-    if (const auto found = files_.find({address, name}); found != files_.end()) {
+    if (!only_status_.empty()) {
+      reply = "HTTP/1.1 " + only_status_ + "\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+    } else if (const auto found = files_.find({address, name}); found != files_.end()) {
       reply = "HTTP/1.1 200 OK\r\nContent-Length: " + std::to_string(found->second.size()) +
               "\r\nConnection: close\r\n\r\n" + found->second;
     }

@@ -24,6 +24,9 @@ class HttpFiles {
   uint16_t port() const { return port_; }
   // What `address` answers for /NAME; everything else is 404.
   void Serve(const std::string& address, const std::string& name, std::string bytes);
+  // From now on every request is answered with this status and no file, as "503 Service
+  // Unavailable"; empty: files again.
+  void AnswerOnly(const std::string& status);
 
  private:
   void Run();
@@ -35,6 +38,7 @@ class HttpFiles {
   std::atomic<bool> stop_{false};
   std::mutex mutex_;
   std::map<std::pair<std::string, std::string>, std::string> files_;  // address, name
+  std::string only_status_;
   std::thread thread_;
 };
 

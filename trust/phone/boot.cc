@@ -288,6 +288,12 @@ void PhoneBoot::Machine::OnNoFile() {
 }
 
 void PhoneBoot::Machine::OnFileFailure(const absl::Status& why) {
+  if (absl::IsResourceExhausted(why)) {
+    // There is a file, and a phone has no room for it.
+    result_.tftp_server = servers_[server_];
+    return Refuse(InLists() ? PhoneRefusal::kListSize : PhoneRefusal::kMalformed,
+                  std::string(why.message()));
+  }
   Note(FileName(), absl::StrCat("could not be fetched: ", why.message()), false);
   failures_.push_back(absl::StrCat(ServerName(), ": ", why.message()));
   if (server_ + 1 < servers_.size()) {

@@ -11,7 +11,8 @@ absl::StatusOr<std::string> LiveNetwork::Fetch(const std::string& tftp_server,
                                                const std::string& file) {
   absl::StatusOr<std::string> by_http = DownloadFile(
       FileTransport::kHttp, tftp_server, behaviour_.http_port, file, behaviour_.file_timeout);
-  if (by_http.ok()) return by_http;
+  // A file that is too large does not become smaller by TFTP.
+  if (by_http.ok() || absl::IsResourceExhausted(by_http.status())) return by_http;
   absl::StatusOr<std::string> by_tftp = DownloadFile(
       FileTransport::kTftp, tftp_server, behaviour_.tftp_port, file, behaviour_.file_timeout);
   if (by_tftp.ok()) return by_tftp;

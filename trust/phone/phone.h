@@ -101,8 +101,8 @@ struct PhoneBehaviour {
 class PhoneNetwork {
  public:
   virtual ~PhoneNetwork() = default;
-  // The file by HTTP, and where that fails by TFTP. NotFound: a server is there and has no such
-  // file. Any other error: no server, or the download broke off.
+  // The file by HTTP, else by TFTP. NotFound: a server is there and has no such file.
+  // ResourceExhausted: it is larger than phones take. Any other error: no server, or it broke off.
   virtual absl::StatusOr<std::string> Fetch(const std::string& tftp_server,
                                             const std::string& file) = 0;
   // `pinned`: the certificates one of which the server must present (role TVS of the phone's ITL).
@@ -203,7 +203,7 @@ class PhoneBoot {
   // Exactly one of these answers what Next() wanted, by its kind.
   void OnFile(std::string bytes);
   void OnNoFile();                              // the server has none
-  void OnFileFailure(const absl::Status& why);  // no server, or the download broke off
+  void OnFileFailure(const absl::Status& why);  // no server, too large, or the download broke off
   void OnTvsReply(const TvsReply& reply);
   void OnTvsFailure(const absl::Status& why);
 

@@ -47,7 +47,13 @@ class TvsConnection {
   SSL* ssl() const { return ssl_.get(); }            // null before the first byte
   Outcome outcome() const { return outcome_; }
   const std::string& reason() const { return reason_; }  // for kMalformed and kFailed
+  bool established() const { return established_; }      // the handshake is done
   bool answered() const { return answered_; }
+  // Whether a peer that will send nothing more cannot come to its question. Up to TLS 1.2 it must
+  // hear us before it asks; in TLS 1.3 its question may have come with the end of the handshake.
+  bool LostWithoutPeer() const {
+    return !established_ && (ssl_ == nullptr || SSL_version(ssl_.get()) < TLS1_3_VERSION);
+  }
 
  private:
   Want StepOnce();

@@ -33,6 +33,8 @@ using Clock = std::chrono::steady_clock;
 using SslCtxPtr = openssl::Handle<SSL_CTX, SSL_CTX_free>;
 
 constexpr int kBacklog = 4096;  // the kernel takes the smaller of this and net.core.somaxconn
+// Of connections within their handshake, the costly part, and of those after it.
+constexpr int kHandshakesAtOnce = 32;
 constexpr int kEventsAtOnce = 128;
 constexpr int kAcceptsAtOnce = 64;
 // Without file descriptors there is nothing to do but to wait for one to come back.
@@ -138,6 +140,7 @@ class TvsServer::Loop {
                                      const TvsResponder& responder) { Report(stores, responder); }
                             : TrustStoreView::Changed()),
         epoll_(epoll_create1(EPOLL_CLOEXEC)),
+        established_(epoll_create1(EPOLL_CLOEXEC)),
         wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
     events_.handshake_done = [this](TvsConnection& connection) { HandshakeDone(connection); };
     events_.answer = [this](TvsConnection& connection, const TvsRequest& request) {
@@ -147,13 +150,16 @@ class TvsServer::Loop {
   ~Loop() {
     if (thread_.joinable()) thread_.join();
     if (epoll_ >= 0) close(epoll_);
+    if (established_ >= 0) close(established_);
     if (wake_ >= 0) close(wake_);
   }
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
   absl::Status Start() {
-    if (epoll_ < 0 || wake_ < 0 || !Watch(wake_, EPOLLIN, EPOLL_CTL_ADD) || !Listen(true)) {
+    if (epoll_ < 0 || established_ < 0 || wake_ < 0 ||
+        !Watch(epoll_, wake_, EPOLLIN, EPOLL_CTL_ADD) ||
+        !Watch(epoll_, established_, EPOLLIN, EPOLL_CTL_ADD) || !Listen(true)) {
       return absl::ResourceExhaustedError(
           absl::StrCat("cannot wait for connections: ", std::strerror(errno)));
     }
@@ -173,7 +179,8 @@ class TvsServer::Loop {
   struct Held {
     std::unique_ptr<TvsConnection> connection;
     uint32_t watched = 0;
-    uint64_t number = 0;  // tells a connection from a later one on the same descriptor
+    bool established = false;  // watched by established_, not by epoll_
+    uint64_t number = 0;       // tells a connection from a later one on the same descriptor
   };
   struct Due {
     Clock::time_point at;
@@ -181,17 +188,17 @@ class TvsServer::Loop {
     uint64_t number = 0;
   };
 
-  bool Watch(int fd, uint32_t events, int operation) const {
+  static bool Watch(int epoll, int fd, uint32_t events, int operation) {
     epoll_event event = {};
     event.events = events;
     event.data.fd = fd;
-    return epoll_ctl(epoll_, operation, fd, &event) == 0;
+    return epoll_ctl(epoll, operation, fd, &event) == 0;
   }
 
   bool Listen(bool on) {
     if (on == listening_) return true;
     // One of several waiting threads is enough for one new connection.
-    if (!Watch(shared_.listener.fd(), EPOLLIN | (on ? EPOLLEXCLUSIVE : 0U),
+    if (!Watch(epoll_, shared_.listener.fd(), EPOLLIN | (on ? EPOLLEXCLUSIVE : 0U),
                on ? EPOLL_CTL_ADD : EPOLL_CTL_DEL)) {
       return false;
     }
@@ -208,7 +215,7 @@ class TvsServer::Loop {
       if (stopping && (held_.empty() || now >= DrainEnd())) break;
       // Failing to listen again is not the end: it is tried again with the next event.
       Listen(!stopping && held_.size() < most_ && now >= accept_at_);
-      const int count = epoll_wait(epoll_, events.data(), kEventsAtOnce, WaitTime(now, stopping));
+      int count = epoll_wait(epoll_, events.data(), kHandshakesAtOnce, WaitTime(now, stopping));
       for (int i = 0; i < count; ++i) {
         const int fd = events[static_cast<size_t>(i)].data.fd;
         if (fd == wake_) {
@@ -216,12 +223,19 @@ class TvsServer::Loop {
           (void)!read(wake_, &drained, sizeof(drained));
         } else if (fd == shared_.listener.fd()) {
           Accept();
-        } else {
-          Serve(fd);
+        } else if (fd != established_) {
+          Serve(fd, events[static_cast<size_t>(i)].events);
         }
       }
+      // Who has been given a handshake does not wait behind the handshakes of all others: when
+      // thousands come at once, phones would give up after the work was done for them.
+      count = epoll_wait(established_, events.data(), kEventsAtOnce, 0);
+      for (int i = 0; i < count; ++i) {
+        const epoll_event& event = events[static_cast<size_t>(i)];
+        Serve(event.data.fd, event.events);
+      }
       // Those that had enough to do for one turn, after everybody else had theirs.
-      for (const int fd : std::exchange(again_, {})) Serve(fd);
+      for (const int fd : std::exchange(again_, {})) Serve(fd, 0);
     }
     while (!held_.empty()) Drop(held_.begin()->first);
   }
@@ -261,9 +275,9 @@ class TvsServer::Loop {
       Held held;
       held.connection = std::make_unique<TvsConnection>(
           fd, PeerText(address), shared_.context.get(), shared_.options.connection_bytes, &events_);
-      held.watched = EPOLLIN;
+      held.watched = EPOLLIN | EPOLLRDHUP;
       held.number = ++accepted_;
-      if (!Watch(fd, EPOLLIN, EPOLL_CTL_ADD)) continue;  // closes it
+      if (!Watch(epoll_, fd, held.watched, EPOLL_CTL_ADD)) continue;  // closes it
       due_.push_back({Clock::now() + absl::ToChronoMilliseconds(shared_.options.connection_time),
                       fd, held.number});
       held_.emplace(fd, std::move(held));
@@ -272,14 +286,22 @@ class TvsServer::Loop {
     }
   }
 
-  void Serve(int fd) {
+  // `events`: what its epoll said; 0 for a turn it has left over.
+  void Serve(int fd, uint32_t events) {
     const auto found = held_.find(fd);
     if (found == held_.end()) return;  // closed earlier in this turn
     Held& held = found->second;
+    if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0 && held.connection->LostWithoutPeer()) {
+      // It has given up waiting: a handshake would be work for nobody.
+      shared_.Log(TvsSeverity::kDebug, "a connection failed",
+                  {{"peer", held.connection->peer()}, {"reason", "the peer closed"}});
+      Drop(fd);
+      return;
+    }
     uint32_t wanted = held.watched;
     switch (held.connection->Step()) {
       case TvsConnection::Want::kRead:
-        wanted = EPOLLIN;
+        wanted = held.connection->established() ? EPOLLIN : EPOLLIN | EPOLLRDHUP;
         break;
       case TvsConnection::Want::kWrite:
         wanted = EPOLLOUT;
@@ -292,9 +314,17 @@ class TvsServer::Loop {
         Drop(fd);
         return;
     }
+    if (held.connection->established() != held.established) {
+      held.established = true;
+      held.watched = wanted;
+      if (!Watch(epoll_, fd, 0, EPOLL_CTL_DEL) || !Watch(established_, fd, wanted, EPOLL_CTL_ADD)) {
+        Drop(fd);
+      }
+      return;
+    }
     if (wanted == held.watched) return;
     held.watched = wanted;
-    if (!Watch(fd, wanted, EPOLL_CTL_MOD)) Drop(fd);
+    if (!Watch(held.established ? established_ : epoll_, fd, wanted, EPOLL_CTL_MOD)) Drop(fd);
   }
 
   void Drop(int fd) {
@@ -389,7 +419,8 @@ class TvsServer::Loop {
   size_t reported_ = SIZE_MAX;
   TrustStoreView stores_;
   TvsConnection::Events events_;
-  const int epoll_;
+  const int epoll_;        // the listener, wake_, connections within their handshake, established_
+  const int established_;  // connections after it
   const int wake_;
   bool listening_ = false;
   Clock::time_point accept_at_;

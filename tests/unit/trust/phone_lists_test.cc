@@ -312,6 +312,17 @@ TEST_F(PhoneLists, ADownloadThatBreaksOffGoesToTheSecondServer) {
   EXPECT_EQ(result.after.itl, MakeItl(world_.dst_sub, world_.destination));
 }
 
+TEST_F(PhoneLists, AFileLargerThanPhonesTakeIsRefusedAndNotAskedForElsewhere) {
+  ReadyDestination();
+  world_.ServeDestination(world_.dst_sub);
+  world_.SourceKnows(world_.dst_sub.itlrecovery);
+  world_.broken_files[{world_.dst_pub.address, world_.ItlName()}] =
+      absl::ResourceExhaustedError("the file is larger than the 2048 KB that phones download");
+  const BootResult result =
+      world_.Run(world_.SourcePhone(), {world_.dst_pub.address, world_.dst_sub.address});
+  ExpectLocked(result, PhoneRefusal::kListSize, "larger than the 2048 KB");
+}
+
 TEST_F(PhoneLists, Scenario38Sha512LocksOutPhonesThatOnlyKnowSha1) {
   ListOptions options;
   options.digest = SignatureDigest::kSha512;

@@ -281,8 +281,7 @@ TEST(TrustListWriter, ListsThatDifferInTimeOnlyTellTheSame) {
 TEST(TrustListWriter, AListWithoutSignersIsSignedByOnePhonesKnowAlready) {
   const Certificate signer = Node(2048);
   TrustListDraft draft = Draft({Record(Capf(), ListRole::kCapf, 13)});
-  EXPECT_TRUE(absl::IsInvalidArgument(
-      WriteTrustList(draft, signer, ListKeyOfSize(2048)).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(WriteTrustList(draft, signer, ListKeyOfSize(2048)).status()));
   draft.without_signers = true;
   const TrustList empty = Written(draft, signer, ListKeyOfSize(2048));
   EXPECT_TRUE(VerifyListSignature(empty, signer).ok());

@@ -6,6 +6,7 @@
 #include <openssl/ssl.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <filesystem>
 #include <mutex>
@@ -344,6 +345,51 @@ TEST_F(TvsServerTest, OverItsMostConnectionsOthersWaitUntilOneEnds) {
   EXPECT_EQ(server_->figures().open, 2u);
   first.reset();
   EXPECT_EQ(StatusOf(signer_), 1);
+}
+
+// The first flight of a TLS client, as bytes.
+std::string ClientHello() {
+  SSL_CTX* const context = SSL_CTX_new(TLS_client_method());
+  SSL* const ssl = SSL_new(context);
+  BIO* const out = BIO_new(BIO_s_mem());
+  SSL_set_bio(ssl, BIO_new(BIO_s_mem()), out);
+  EXPECT_LT(SSL_connect(ssl), 1);
+  char bytes[4096];
+  const int size = BIO_read(out, bytes, sizeof(bytes));
+  EXPECT_GT(size, 0);
+  SSL_free(ssl);
+  SSL_CTX_free(context);
+  return std::string(bytes, static_cast<size_t>(std::max(size, 0)));
+}
+
+TEST_F(TvsServerTest, APhoneThatGaveUpWhileItWaitedCostsNoHandshake) {
+  TvsServerOptions options = Options();
+  options.max_connections = 1;
+  Start(std::move(options));
+  RawTlsClient first(server_->port());
+  ASSERT_TRUE(first.Handshake());
+  RawTlsClient impatient(server_->port());  // waits with the kernel
+  ASSERT_TRUE(impatient.SendPlain(ClientHello()));
+  ::shutdown(impatient.fd(), SHUT_WR);
+  ::shutdown(first.fd(), SHUT_RDWR);
+  journal_.Await("reason=the peer closed");
+  char byte = 0;
+  EXPECT_LE(recv(impatient.fd(), &byte, 1, 0), 0) << "it was answered";
+  EXPECT_EQ(server_->figures().handshakes, 1u);
+  EXPECT_EQ(StatusOf(signer_), 1);
+}
+
+TEST_F(TvsServerTest, APhoneThatSaysNoMoreAfterItsQuestionIsAnswered) {
+  Start();
+  for (const int version : {TLS1_2_VERSION, TLS1_3_VERSION}) {
+    RawTlsClient client(server_->port());
+    RawTlsClient::Options only;
+    only.version = version;
+    ASSERT_TRUE(client.Handshake(only));
+    ASSERT_TRUE(client.Send(Encoded(Query(signer_))));
+    ::shutdown(client.fd(), SHUT_WR);
+    EXPECT_TRUE(client.Receive().has_value()) << version;
+  }
 }
 
 TEST_F(TvsServerTest, OldTlsIsRefusedByDefaultAndTakenForLegacyPhones) {

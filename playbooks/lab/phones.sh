@@ -53,7 +53,7 @@ reset_phones() {
   rm -f "$lab"/boots/*
   # Exit 2 is a locked phone, which is a result.
   # shellcheck disable=SC2016
-  in_ns phone xargs -P 4 -L 1 sh -c 'boots=$0 program=$1 name=$2; shift 2; "$program" phone boot "$@" >"$boots/$name" 2>&1; echo $? >"$boots/$name.exit"' \
+  in_ns phone xargs -P 10 -L 1 sh -c 'boots=$0 program=$1 name=$2; shift 2; "$program" phone boot "$@" >"$boots/$name" 2>&1; echo $? >"$boots/$name.exit"' \
     "$lab/boots" "$build_dir/trustline" <"$lab/resets"
   count_phones
 }

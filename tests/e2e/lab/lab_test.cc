@@ -132,6 +132,7 @@ struct Break {
   std::string name, reason;
   int locked;
 };
+std::ostream& operator<<(std::ostream& out, const Break& what) { return out << what.name; }
 class LabBreakTest : public LabTest, public ::testing::WithParamInterface<Break> {
   std::vector<std::string> Options() const override { return {"--break", GetParam().name}; }
 };

@@ -153,6 +153,7 @@ TextOptions TextOptionsOf(const Arguments& arguments) {
   options.style = StyleFor(STDOUT_FILENO, arguments.colour);
   options.diff = arguments.diff;
   options.verbosity = arguments.verbosity;
+  options.gate_overridden = !arguments.override_gate.empty();
   return options;
 }
 

@@ -178,6 +178,13 @@ int Fail(const absl::Status& status) {
   return kExitError;
 }
 
+int FailOnFile(const absl::Status& status) {
+  const int code = Fail(status);
+  if (absl::IsInvalidArgument(status)) return kExitBadPlaybook;
+  if (absl::IsFailedPrecondition(status)) return kExitRefused;
+  return code;
+}
+
 std::optional<CompiledPlaybook> CompileOrExplain(const Arguments& arguments,
                                                  const std::string& domain, int& exit_code) {
   yaml::Diagnostics diagnostics;

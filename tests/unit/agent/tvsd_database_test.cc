@@ -19,7 +19,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Pair;
-using ::testing::SizeIs;
 using testing::TestPki;
 using testing::UnitOptions;
 using Rows = std::map<std::string, TvsdEntry>;
@@ -201,6 +200,24 @@ TEST_F(TvsdStoreTest, RepeatsTheStoresWithTheRolesOfAllOfThem) {
   Expect(sast, v1::OUTCOME_CHANGED);
   EXPECT_EQ(Database(), (Rows{{certificate_.sha256_hex(), {"SAST,TFTP", 7200}}}));
   Expect(sast, v1::OUTCOME_UNCHANGED);
+}
+
+TEST_F(TvsdStoreTest, TwoNewStoresOfOneStageAreBothInTheDatabase) {
+  v1::Resource second = Trust("Phone-SAST-trust", certificate_);
+  second.set_id("second");
+  const absl::StatusOr<v1::StageReport> report =
+      node().Apply({Trust("CallManager-trust", certificate_), second});
+  ASSERT_TRUE(report.ok()) << report.status();
+  for (const v1::ResourceOutcome& row : report->resources()) {
+    EXPECT_EQ(row.outcome(), v1::OUTCOME_CHANGED) << TextOf(row);
+  }
+  EXPECT_EQ(Database(), (Rows{{certificate_.sha256_hex(), {"SAST,TFTP", 7200}}}));
+}
+
+TEST_F(TvsdStoreTest, WhatIsRemovedFromTheStoreLeavesTheDatabase) {
+  Expect(Trust("Phone-SAST-trust", certificate_), v1::OUTCOME_CHANGED);
+  Expect(Trust("Phone-SAST-trust", certificate_, v1::PRESENCE_ABSENT), v1::OUTCOME_CHANGED);
+  EXPECT_THAT(Database(), IsEmpty());
 }
 
 TEST_F(TvsdStoreTest, ARowThatWasTakenOrChangedByHandComesBackAndForeignRowsStay) {

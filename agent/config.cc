@@ -193,6 +193,9 @@ class Checks {
       Unique(stores, merged.store(), {"certificates", "merged", index, "store"}, "store");
       Unique(files, merged.file(), {"certificates", "merged", index, "file"}, "file");
     }
+    if (roots.has_tvsd()) {
+      Unique(files, roots.tvsd().file(), {"certificates", "tvsd", "file"}, "file");
+    }
   }
 
   void Kea() {

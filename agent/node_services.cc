@@ -127,8 +127,11 @@ absl::StatusOr<ServiceStatus> NodeServices::Status(const std::string& name) cons
     TL_ASSIGN_OR_RETURN(const ChildResult result,
                         RunChild(Vector(service.command().status()),
                                  absl::Seconds(service.command().timeout_seconds())));
-    return ServiceStatus{result.exit_code == 0,
-                         result.exit_code == 0 ? "running" : LastWords(result.output)};
+    if (result.exit_code == 0) return ServiceStatus{true, "running"};
+    const std::string words = LastWords(result.output);
+    return ServiceStatus{false, !words.empty() ? words
+                                               : absl::StrCat(service.command().status(0),
+                                                              " ended with ", result.exit_code)};
   }
   return UnitStatus(service.unit());
 }

@@ -5,7 +5,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
-#include "agent/staged_name.h"
+#include "absl/strings/strip.h"
 #include "trust/status_macros.h"
 
 namespace trustline::agent {
@@ -87,13 +87,16 @@ absl::StatusOr<std::vector<std::string>> StagedChanges::Draft::UpcomingList(
   } else if (!absl::IsNotFound(present.status())) {
     return present.status();
   }
+  const std::string prefix = directory == "/" ? directory : absl::StrCat(directory, "/");
   const auto apply = [&](const std::string& path, const MaybeImage& image) {
-    if (DirectoryOf(path) != directory) return;
+    absl::string_view name = path;
+    if (!absl::ConsumePrefix(&name, prefix)) return;
     if (image.has_value()) {
-      names.insert(NameOf(path));
+      // A file further down makes the directories it needs.
+      names.emplace(name.substr(0, name.find('/')));
       exists = true;
     } else {
-      names.erase(NameOf(path));
+      names.erase(std::string(name));
     }
   };
   for (const auto& [path, write] : accepted_.writes_) apply(path, write.image);

@@ -78,6 +78,10 @@ absl::StatusOr<std::vector<std::string>> SignFile(const SignRequest& request, ab
   TL_ASSIGN_OR_RETURN(const std::string payload, ReadInputFile(request.file, kMaxSignedFileBytes));
   TL_ASSIGN_OR_RETURN(const Certificate signer, ReadOneCertificate(request.certificate_file));
   TL_ASSIGN_OR_RETURN(const PrivateKey key, ReadKeyFile(request.key_file));
+  if (!key.Matches(signer)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(request.key_file, " is not the key of ", request.certificate_file));
+  }
 
   SignedFileOptions options;
   options.timestamp = now;

@@ -96,13 +96,15 @@ absl::StatusOr<TvsRequest> VerifyForFile(const std::string& path) {
 
 absl::StatusOr<ListRole> RoleOfWord(const std::string& word) {
   static const auto& words = *new std::map<std::string, ListRole>{
-      {"sast", ListRole::kSast}, {"ccm+tftp", ListRole::kCcmTftp},
-      {"tftp", ListRole::kTftp}, {"capf", ListRole::kCapf},
-      {"tvs", ListRole::kTvs},   {"app-server", ListRole::kAppServer}};
+      {"sast", ListRole::kSast},           {"ccm", ListRole::kCcm},
+      {"ccm+tftp", ListRole::kCcmTftp},    {"tftp", ListRole::kTftp},
+      {"capf", ListRole::kCapf},           {"tvs", ListRole::kTvs},
+      {"app-server", ListRole::kAppServer}};
   const auto found = words.find(absl::AsciiStrToLower(word));
   if (found != words.end()) return found->second;
-  return absl::InvalidArgumentError(absl::StrCat(
-      "'", absl::CHexEscape(word), "' is no role: sast, ccm+tftp, tftp, capf, tvs or app-server"));
+  return absl::InvalidArgumentError(
+      absl::StrCat("'", absl::CHexEscape(word),
+                   "' is no role: sast, ccm, ccm+tftp, tftp, capf, tvs or app-server"));
 }
 
 }  // namespace trustline::controller

@@ -24,7 +24,7 @@ absl::StatusOr<TvsRequest> QueryForNames(const std::string& serial, const std::s
                                          const std::string& subject);
 absl::StatusOr<TvsRequest> VerifyForFile(const std::string& path);
 
-// "sast", "ccm+tftp", "tftp", "capf", "app-server", "tvs". InvalidArgument names the words.
+// "sast", "ccm", "ccm+tftp", "tftp", "capf", "app-server", "tvs". InvalidArgument names the words.
 absl::StatusOr<ListRole> RoleOfWord(const std::string& word);
 
 }  // namespace trustline::controller

@@ -46,6 +46,19 @@ absl::StatusOr<Sequences> FromImage(const std::string& path,
   return Parse(path, image->bytes);
 }
 
+// The record with every sequence raised to at least that.
+FileImage Raised(Sequences record, const Sequences& sequences) {
+  for (const auto& [who, sequence] : sequences) {
+    uint64_t& known = record[who];
+    known = std::max(known, sequence);
+  }
+  std::string text;
+  for (const auto& [who, sequence] : record) {
+    absl::StrAppend(&text, who.first, "\t", who.second, "\t", sequence, "\n");
+  }
+  return KindRecord(std::move(text));
+}
+
 }  // namespace
 
 absl::StatusOr<Sequences> ReadBelievedSequences(const FileView& files, const Layout& layout,
@@ -60,16 +73,23 @@ absl::Status RaiseBelievedSequences(const Layout& layout, absl::string_view kind
                                     const Sequences& sequences, TransactionBuilder& transaction) {
   const std::string path = PathOf(layout, kind, exchange, unit);
   TL_ASSIGN_OR_RETURN(const Sequences before, FromImage(path, transaction.Upcoming(path)));
-  Sequences after = before;
-  for (const auto& [who, sequence] : sequences) {
-    uint64_t& known = after[who];
-    known = std::max(known, sequence);
+  return transaction.WriteFile(path, Raised(before, sequences));
+}
+
+absl::Status RememberSequences(Files& files, const Layout& layout, absl::string_view kind,
+                               const std::string& exchange, const std::string& unit,
+                               const Sequences& sequences) {
+  const std::string path = PathOf(layout, kind, exchange, unit);
+  TL_ASSIGN_OR_RETURN(const Sequences before, FromImage(path, files.Read(path)));
+  TL_ASSIGN_OR_RETURN(const std::string staged, files.Stage(path, Raised(before, sequences)));
+  const absl::Status renamed = files.Rename(staged, path);
+  if (!renamed.ok()) {
+    const absl::Status removed = files.Remove(staged);
+    if (removed.ok()) return renamed;
+    return absl::Status(renamed.code(), absl::StrCat(renamed.message(), "; and ", staged,
+                                                     " was left: ", removed.message()));
   }
-  std::string text;
-  for (const auto& [who, sequence] : after) {
-    absl::StrAppend(&text, who.first, "\t", who.second, "\t", sequence, "\n");
-  }
-  return transaction.WriteFile(path, KindRecord(std::move(text)));
+  return files.SyncDirectory(path.substr(0, path.rfind('/')));
 }
 
 std::string SequencesText(const Sequences& sequences) {

@@ -30,6 +30,11 @@ absl::Status RaiseBelievedSequences(const Layout& layout, absl::string_view kind
                                     const std::string& exchange, const std::string& unit,
                                     const Sequences& sequences, TransactionBuilder& transaction);
 
+// The same at once, for what has left the node and no rollback takes back.
+absl::Status RememberSequences(Files& files, const Layout& layout, absl::string_view kind,
+                               const std::string& exchange, const std::string& unit,
+                               const Sequences& sequences);
+
 // "dst/dst-pub#1, dst/dst-sub1#4".
 std::string SequencesText(const Sequences& sequences);
 

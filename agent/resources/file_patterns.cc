@@ -18,11 +18,16 @@ bool HasWildcard(absl::string_view part) {
 // Directories reached so far; each part of the pattern goes one level down.
 absl::StatusOr<std::vector<std::string>> Descend(const FileView& files,
                                                  const std::vector<std::string>& directories,
-                                                 const std::string& part, size_t limit) {
+                                                 const std::string& part, size_t limit,
+                                                 absl::string_view except_ending) {
   std::vector<std::string> found;
   for (const std::string& directory : directories) {
     const std::string prefix = directory == "/" ? directory : absl::StrCat(directory, "/");
+    const auto excepted = [&](absl::string_view name) {
+      return !except_ending.empty() && absl::EndsWith(name, except_ending);
+    };
     if (!HasWildcard(part)) {
+      if (excepted(part)) continue;
       found.push_back(absl::StrCat(prefix, part));
       continue;
     }
@@ -31,7 +36,7 @@ absl::StatusOr<std::vector<std::string>> Descend(const FileView& files,
     if (absl::IsNotFound(names.status()) || absl::IsFailedPrecondition(names.status())) continue;
     TL_RETURN_IF_ERROR(names.status());
     for (const std::string& name : *names) {
-      if (!MatchesPattern(part, name) || IsStagedName(name)) continue;
+      if (!MatchesPattern(part, name) || IsStagedName(name) || excepted(name)) continue;
       if (found.size() >= limit) {
         return absl::ResourceExhaustedError(absl::StrCat(
             "more than ", limit, " names in ", directory, " match ", part, "; name fewer"));
@@ -76,11 +81,14 @@ absl::Status CheckPattern(absl::string_view pattern) {
 }
 
 absl::StatusOr<std::vector<std::string>> FindFiles(const FileView& files, const std::string& root,
-                                                   absl::string_view pattern, size_t limit) {
+                                                   absl::string_view pattern, size_t limit,
+                                                   absl::string_view except_ending) {
   TL_RETURN_IF_ERROR(CheckPattern(pattern));
   std::vector<std::string> found = {root};
-  for (const absl::string_view part : absl::StrSplit(pattern, '/')) {
-    TL_ASSIGN_OR_RETURN(found, Descend(files, found, std::string(part), limit));
+  const std::vector<std::string> parts = absl::StrSplit(pattern, '/');
+  for (size_t i = 0; i < parts.size(); ++i) {
+    const bool last = i + 1 == parts.size();  // before it are directories
+    TL_ASSIGN_OR_RETURN(found, Descend(files, found, parts[i], limit, last ? except_ending : ""));
   }
   return found;
 }

@@ -19,8 +19,10 @@ absl::Status CheckPattern(absl::string_view pattern);
 // Paths of the names below `root` that match `pattern` ("SEP*.cnf.xml", "locale/*/ring.xml"),
 // ascending; directories and links too where their name matches, and a name without * and ? whether
 // it is there or not. Follows no symbolic link. Names of content still being written are left out.
+// Names that end in `except_ending`, where it is not empty, neither match nor count.
 // ResourceExhausted for more than `limit`.
 absl::StatusOr<std::vector<std::string>> FindFiles(const FileView& files, const std::string& root,
-                                                   absl::string_view pattern, size_t limit);
+                                                   absl::string_view pattern, size_t limit,
+                                                   absl::string_view except_ending = "");
 
 }  // namespace trustline::agent

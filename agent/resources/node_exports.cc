@@ -1,13 +1,30 @@
 #include "agent/resources/node_exports.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "agent/linux_certificate_store.h"
+#include "agent/resources/believed_sequences.h"
 #include "trust/status_macros.h"
 
 namespace trustline::agent {
+namespace {
+
+// Whoever publishes, it is one row of numbers on the hub.
+constexpr absl::string_view kRecord = "node_exports";
+
+// The newest this node has published of the unit, wherever that is by now; 0 for nothing.
+absl::StatusOr<uint64_t> OwnSequence(const FileView& files, const Layout& layout,
+                                     const std::string& exchange, const ExpectedExport& who) {
+  TL_ASSIGN_OR_RETURN(const Sequences known,
+                      ReadBelievedSequences(files, layout, kRecord, exchange, who.unit));
+  const auto found = known.find({who.cluster, who.node});
+  return found == known.end() ? 0 : found->second;
+}
+
+}  // namespace
 
 absl::StatusOr<std::vector<StoredEntry>> OwnCertificates(const PlanContext& context,
                                                          const std::string& unit,
@@ -47,6 +64,15 @@ absl::StatusOr<OwnExports> ReadOwnExports(const PlanContext& context, const Exch
     }
     const auto manifest = believed.manifests.find(who);
     if (manifest == believed.manifests.end()) continue;
+    TL_ASSIGN_OR_RETURN(const uint64_t own_sequence,
+                        OwnSequence(context.host.files, context.host.layout, spec.exchange, who));
+    if (manifest->second.sequence() < own_sequence) {
+      result.warnings.push_back(
+          absl::StrCat("the newest manifest of ", who.unit, " of ", who.node, " on the hub is #",
+                       manifest->second.sequence(), ", but this node published #", own_sequence,
+                       ": somebody put an old state back, or began anew; it counts as absent"));
+      continue;
+    }
     const absl::StatusOr<std::vector<BundleEntry>> entries =
         ReadExport(*hub, manifest->second, PasswordOf(context, spec.bundle_password));
     if (!entries.ok()) {
@@ -90,20 +116,25 @@ absl::Status StageOwnExports(const PlanContext& context, const ExchangeSpec& spe
                                              " certificate changed while it was looked at: run "
                                              "again"));
     }
-    transaction.AddEffect(absl::StrCat("export ", who.unit, " to ", ExchangePlace(spec)),
-                          /*undo_argument=*/"",
-                          [what, address = spec.hub, exchange = spec.exchange,
-                           password = std::string(PasswordOf(context, spec.bundle_password)),
-                           profile, key = context.self.key, signer = context.self.certificate](
-                              const Host& host, Hubs& hubs) -> absl::Status {
-                            TL_ASSIGN_OR_RETURN(Hub* const hub, hubs.Writer(address));
-                            ExportToPublish numbered = what;
-                            TL_ASSIGN_OR_RETURN(const uint64_t highest,
-                                                HighestExportSequence(*hub, exchange, what.who));
-                            numbered.sequence = highest + 1;
-                            return PublishExport(*hub, exchange, numbered, password, profile, key,
-                                                 signer, host.clock.Now());
-                          });
+    transaction.AddEffect(
+        absl::StrCat("export ", who.unit, " to ", ExchangePlace(spec)),
+        /*undo_argument=*/"",
+        [what, address = spec.hub, exchange = spec.exchange,
+         password = std::string(PasswordOf(context, spec.bundle_password)), profile,
+         key = context.self.key,
+         signer = context.self.certificate](const Host& host, Hubs& hubs) -> absl::Status {
+          TL_ASSIGN_OR_RETURN(Hub* const hub, hubs.Writer(address));
+          ExportToPublish numbered = what;
+          TL_ASSIGN_OR_RETURN(const uint64_t on_hub,
+                              HighestExportSequence(*hub, exchange, what.who));
+          TL_ASSIGN_OR_RETURN(const uint64_t own,
+                              OwnSequence(host.files, host.layout, exchange, what.who));
+          numbered.sequence = std::max(on_hub, own) + 1;
+          TL_RETURN_IF_ERROR(PublishExport(*hub, exchange, numbered, password, profile, key, signer,
+                                           host.clock.Now()));
+          return RememberSequences(host.files, host.layout, kRecord, exchange, what.who.unit,
+                                   {{{what.who.cluster, what.who.node}, numbered.sequence}});
+        });
   }
   return absl::OkStatus();
 }

@@ -22,8 +22,9 @@ absl::StatusOr<std::vector<StoredEntry>> OwnCertificates(const PlanContext& cont
                                                          const std::string& unit,
                                                          std::vector<std::string>& warnings);
 
-// What this node has on the hub under believed manifests, by unit. What cannot be read counts as
-// absent, with a warning; errors of the link are errors.
+// What this node has on the hub under believed manifests, by unit. What cannot be read, or is older
+// than what this node published last, counts as absent, with a warning; errors of the link are
+// errors.
 struct OwnExports {
   std::map<std::string, std::vector<Certificate>> by_unit;
   std::vector<std::string> warnings;
@@ -34,8 +35,10 @@ absl::StatusOr<OwnExports> ReadOwnExports(const PlanContext& context, const Exch
 // Fingerprints (hex) by unit.
 using UnitFingerprints = std::map<std::string, std::set<std::string>>;
 
-// Publishes anew every unit whose certificates on the hub are not those wanted. Aborted when the
-// node's certificates changed since `wanted` was made.
+// Publishes anew every unit whose certificates on the hub are not those wanted, above every
+// sequence on the hub and every one this node has used, so that nodes that believed it before
+// believe it again after the hub was emptied. Aborted when the node's certificates changed since
+// `wanted` was made.
 absl::Status StageOwnExports(const PlanContext& context, const ExchangeSpec& spec,
                              const std::vector<ExpectedExport>& own, const UnitFingerprints& wanted,
                              const UnitFingerprints& there, BundleProfile profile,

@@ -4,7 +4,6 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "agent/linux_certificate_store.h"
 #include "agent/resources/file_patterns.h"
@@ -91,10 +90,15 @@ v1::SignedFileFact FactOf(const std::string& path, std::string bytes, const Cert
 absl::Status FindOrphans(const PlanContext& context, const std::string& pattern,
                          const Certificate& signer, std::vector<std::string>& warnings) {
   const FileView& files = context.host.files;
-  TL_ASSIGN_OR_RETURN(
-      const std::vector<std::string> found,
-      FindFiles(files, RootOf(Spec(context)), absl::StrCat(pattern, kEnding), kMaxSignedFiles));
-  for (const std::string& path : found) {
+  const absl::StatusOr<std::vector<std::string>> found =
+      FindFiles(files, RootOf(Spec(context)), absl::StrCat(pattern, kEnding), kMaxSignedFiles);
+  if (absl::IsResourceExhausted(found.status())) {
+    warnings.push_back(absl::StrCat("signed files whose source is gone were not looked for: ",
+                                    found.status().message()));
+    return absl::OkStatus();
+  }
+  TL_RETURN_IF_ERROR(found.status());
+  for (const std::string& path : *found) {
     if (!absl::IsNotFound(files.Read(SourcePath(path)).status())) continue;
     const absl::StatusOr<FileImage> image = files.Read(path);
     if (!image.ok()) continue;
@@ -136,7 +140,7 @@ absl::StatusOr<Resolved> SignedFileKind::Resolve(const PlanContext& context) con
   std::map<std::string, v1::SignedFileFact> wanted;  // by path of X
   for (const std::string& pattern : spec.files()) {
     const absl::StatusOr<std::vector<std::string>> found =
-        FindFiles(files, RootOf(spec), pattern, kMaxSignedFiles);
+        FindFiles(files, RootOf(spec), pattern, kMaxSignedFiles, kEnding);
     if (absl::IsResourceExhausted(found.status())) {
       AddRefusal(resolved, std::string(found.status().message()));
       return resolved;
@@ -144,7 +148,6 @@ absl::StatusOr<Resolved> SignedFileKind::Resolve(const PlanContext& context) con
     TL_RETURN_IF_ERROR(found.status());
     bool matched = false;
     for (const std::string& path : *found) {
-      if (absl::EndsWith(path, kEnding)) continue;
       const absl::StatusOr<FileImage> image = files.Read(path);
       if (absl::IsNotFound(image.status())) continue;
       if (absl::IsFailedPrecondition(image.status())) {  // a link, a directory, a device

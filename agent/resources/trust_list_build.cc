@@ -3,12 +3,11 @@
 #include <array>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "agent/linux_certificate_store.h"
 #include "agent/resources/node_exports.h"
 #include "agent/resources/trust_list_steps.h"
+#include "trust/dhcp_message.h"
 #include "trust/list_exchange.h"
 #include "trust/sha256.h"
 #include "trust/status_macros.h"
@@ -30,16 +29,16 @@ struct Builds {
   bool elsewhere = false;                      // other nodes hold the keys
 };
 
+// None (zeros) where the inventory names no IPv4 address.
 std::array<uint8_t, 4> AddressOf(const v1::Topology& topology, const std::string& node) {
   std::array<uint8_t, 4> address{};
   const v1::Cluster* const cluster = ClusterOf(topology, node);
   if (cluster == nullptr) return address;
   for (const v1::ClusterNode& member : cluster->nodes()) {
     if (member.name() != node || member.addresses().empty()) continue;
-    const std::vector<std::string> parts = absl::StrSplit(member.addresses(0), '.');
-    uint32_t number = 0;
-    for (size_t i = 0; i < parts.size() && i < address.size(); ++i) {
-      if (absl::SimpleAtoi(parts[i], &number)) address[i] = static_cast<uint8_t>(number);
+    const uint32_t number = ParseIpv4(member.addresses(0)).value_or(0);
+    for (size_t i = 0; i < address.size(); ++i) {
+      address[i] = static_cast<uint8_t>(number >> (8 * (address.size() - 1 - i)));
     }
   }
   return address;

@@ -150,6 +150,7 @@ int HistoryShowCommand(const Arguments& arguments) {
     return kExitOk;
   }
   TextOptions options = TextOptionsOf(arguments);
+  options.gate_overridden = !record->gate_override.empty();
   RunPrinter printer(options, std::cout, std::cerr);
   // Rows are stored in the order things ended; stages follow one another.
   size_t at = 0;

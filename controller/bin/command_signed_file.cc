@@ -18,24 +18,24 @@ int Look(const Arguments& arguments, const SignedFile& file, const SignerCheck& 
   std::cout << (arguments.output == "json" ? SignedFileJson(path, file, check)
                                            : SignedFileText(path, file, check));
   if (!check || check->ok()) return kExitOk;
-  return Fail(
+  return FailOnFile(
       absl::Status(check->status().code(), absl::StrCat(path, ": ", check->status().message())));
 }
 
 int Show(const Arguments& arguments) {
   const absl::StatusOr<SignedFile> file = ReadSignedFile(arguments.signed_file);
-  return file.ok() ? Look(arguments, *file, std::nullopt) : Fail(file.status());
+  return file.ok() ? Look(arguments, *file, std::nullopt) : FailOnFile(file.status());
 }
 
 int Verify(const Arguments& arguments) {
   std::vector<Certificate> candidates;
   for (const std::string& path : arguments.signed_certificates) {
     const absl::StatusOr<std::vector<Certificate>> some = ReadCertificatesFile(path);
-    if (!some.ok()) return Fail(some.status());
+    if (!some.ok()) return FailOnFile(some.status());
     candidates.insert(candidates.end(), some->begin(), some->end());
   }
   const absl::StatusOr<SignedFile> file = ReadSignedFile(arguments.signed_file);
-  if (!file.ok()) return Fail(file.status());
+  if (!file.ok()) return FailOnFile(file.status());
   SignedFileCheck check;
   if (!arguments.signed_name.empty()) check.expected_name = arguments.signed_name;
   return Look(arguments, *file, FindSigner(*file, candidates, check));
@@ -53,7 +53,7 @@ int Sign(const Arguments& arguments) {
   request.out_file = arguments.signed_out;
   request.replace = arguments.signed_replace;
   const absl::StatusOr<std::vector<std::string>> written = SignFile(request, absl::Now());
-  if (!written.ok()) return Fail(written.status());
+  if (!written.ok()) return FailOnFile(written.status());
   if (arguments.output == "json") {
     std::cout << SignResultJson(*written);
   } else {
@@ -70,7 +70,7 @@ int Strip(const Arguments& arguments) {
   request.out_file = arguments.signed_out;
   request.replace = arguments.signed_replace;
   const absl::StatusOr<StripResult> result = StripFile(request);
-  if (!result.ok()) return Fail(result.status());
+  if (!result.ok()) return FailOnFile(result.status());
   if (arguments.output == "json") {
     std::cout << StripResultJson(*result);
   } else {

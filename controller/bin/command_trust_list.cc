@@ -12,17 +12,9 @@
 namespace trustline::controller {
 namespace {
 
-// What Fail() does not tell apart: a file that is not what it should be, a list no phone takes.
-int Refuse(const absl::Status& status) {
-  const int code = Fail(status);
-  if (absl::IsInvalidArgument(status)) return kExitBadPlaybook;
-  if (absl::IsFailedPrecondition(status)) return kExitRefused;
-  return code;
-}
-
 int Show(const Arguments& arguments) {
   const absl::StatusOr<TrustListFile> file = ReadTrustListFile(arguments.trust_list.file);
-  if (!file.ok()) return Refuse(file.status());
+  if (!file.ok()) return FailOnFile(file.status());
   const ListVerdict verdict = VerifyTrustList(file->list);
   std::cout << (arguments.output == "json" ? TrustListJson(*file, verdict)
                                            : TrustListText(*file, verdict));
@@ -31,11 +23,11 @@ int Show(const Arguments& arguments) {
 
 int Verify(const Arguments& arguments) {
   const absl::StatusOr<TrustListFile> file = ReadTrustListFile(arguments.trust_list.file);
-  if (!file.ok()) return Refuse(file.status());
+  if (!file.ok()) return FailOnFile(file.status());
   ListVerdict verdict = VerifyTrustList(file->list);
   if (!arguments.trust_list.signer.empty()) {
     const absl::StatusOr<Certificate> signer = ReadCertificateFile(arguments.trust_list.signer);
-    if (!signer.ok()) return Refuse(signer.status());
+    if (!signer.ok()) return FailOnFile(signer.status());
     const absl::Status status = VerifyListSignature(file->list, *signer);
     if (!status.ok()) {
       const ListProblemKind kind = absl::IsNotFound(status) ? ListProblemKind::kUnknownSigner
@@ -74,7 +66,7 @@ int Build(const Arguments& arguments) {
     for (const std::string& entry : entries) request.entries.push_back({role, entry});
   }
   const absl::StatusOr<TrustListFile> file = BuildTrustListFile(request);
-  if (!file.ok()) return Refuse(file.status());
+  if (!file.ok()) return FailOnFile(file.status());
   const ListVerdict verdict = VerifyTrustList(file->list);
   std::cout << (arguments.output == "json" ? TrustListJson(*file, verdict)
                                            : TrustListVerdictText(*file, verdict));

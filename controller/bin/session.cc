@@ -153,6 +153,7 @@ TextOptions TextOptionsOf(const Arguments& arguments) {
   options.style = StyleFor(STDOUT_FILENO, arguments.colour);
   options.diff = arguments.diff;
   options.verbosity = arguments.verbosity;
+  options.gate_overridden = !arguments.override_gate.empty();
   return options;
 }
 
@@ -175,6 +176,13 @@ int Fail(const absl::Status& status) {
   if (absl::IsNotFound(status)) return kExitNoInput;
   if (absl::IsPermissionDenied(status)) return kExitDenied;
   return kExitError;
+}
+
+int FailOnFile(const absl::Status& status) {
+  const int code = Fail(status);
+  if (absl::IsInvalidArgument(status)) return kExitBadPlaybook;
+  if (absl::IsFailedPrecondition(status)) return kExitRefused;
+  return code;
 }
 
 std::optional<CompiledPlaybook> CompileOrExplain(const Arguments& arguments,

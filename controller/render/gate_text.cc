@@ -91,10 +91,11 @@ std::string GateTable(const v1::GateReport& report, const Style& style) {
   return text;
 }
 
-std::string GateRefusal(const v1::GateReport& report, const Style& style) {
-  std::string text =
-      absl::StrCat(style.Apply(Paint::kBad, "REFUSED"), "  ", absl::StrJoin(report.reasons(), ", "),
-                   "; option 150 was not changed.\n");
+std::string GateRefusal(const v1::GateReport& report, const Style& style, bool overridden) {
+  std::string text = absl::StrCat(
+      style.Apply(Paint::kBad, "REFUSED"), "  ", absl::StrJoin(report.reasons(), ", "),
+      overridden ? "; the gate is overridden: option 150 moves where its agents allow that.\n"
+                 : "; option 150 was not changed.\n");
   std::set<std::string> said;
   for (const v1::GateClass& row : report.classes()) {
     for (const v1::GateDecision& decision : row.decisions()) {

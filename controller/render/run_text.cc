@@ -168,7 +168,7 @@ void PrintPlan(const PlanResult& plan, const CompiledPlaybook& playbook, const T
         if (resource.has_gate()) {
           out << GateTable(resource.gate(), options.style);
           if (resource.outcome() == v1::OUTCOME_REFUSED) {
-            out << GateRefusal(resource.gate(), options.style);
+            out << GateRefusal(resource.gate(), options.style, options.gate_overridden);
           }
           continue;
         }
@@ -233,7 +233,7 @@ void RunPrinter::OnStageEnd(const StagePlan& stage, const std::vector<ResourceRo
       out_ << options_.style.Apply(PaintOf(row->outcome.outcome()), line) << "\n";
       if (row->outcome.has_gate() && row->outcome.outcome() == v1::OUTCOME_REFUSED) {
         out_ << GateTable(row->outcome.gate(), options_.style)
-             << GateRefusal(row->outcome.gate(), options_.style);
+             << GateRefusal(row->outcome.gate(), options_.style, options_.gate_overridden);
         continue;
       }
       PrintLines("", Paint::kPlain, row->outcome.reasons(), options_, out_);

@@ -15,6 +15,7 @@ struct TextOptions {
   Style style;
   bool diff = false;
   int verbosity = 0;
+  bool gate_overridden = false;  // the run has --override-gate
 };
 
 // The plan, and its last line "PLAN  6 nodes, ...; nothing was written".

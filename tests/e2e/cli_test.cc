@@ -1,4 +1,5 @@
 // What the command says when it is used, misused, and given bad files.
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "absl/strings/match.h"
@@ -134,6 +135,30 @@ TEST_F(CliTest, WrongUseIsExit64) {
     EXPECT_EQ(done.exit_code, 64) << absl::StrJoin(arguments, " ");
     EXPECT_THAT(done.out, IsEmpty()) << absl::StrJoin(arguments, " ");
     EXPECT_THAT(done.err, Not(IsEmpty())) << absl::StrJoin(arguments, " ");
+  }
+}
+
+TEST_F(CliTest, AFileThatIsNotWhatItShouldBeIsExit65) {
+  const std::string text = fleet_.Write("notes.txt", "hello\n");
+  const std::string pem =
+      fleet_.Write("signer.pem", testing::TestPki::UnitCertificate("signer").ToPem());
+  const std::string key = fleet_.Write("other.key", PrivateKey::GenerateEcP256()->ToPkcs8Pem());
+  chmod(key.c_str(), 0600);
+  const std::vector<std::vector<std::string>> wrong = {
+      {"trust-list", "show", text},
+      {"trust-list", "verify", text},
+      {"signed-file", "show", text},
+      {"signed-file", "verify", text, "--certificate", pem},
+      {"signed-file", "sign", text, "--certificate", text, "--key", key},
+      {"signed-file", "sign", text, "--certificate", pem, "--key", key},
+      {"signed-file", "strip", text, "--certificate", pem, "--out", text + ".out"},
+      {"tvs", "query", "127.0.0.1:1", "--itl", text, "--certificate", pem},
+      {"tvs", "verify", "127.0.0.1:1", text, "--pin", pem}};
+  for (const auto& arguments : wrong) {
+    const Finished done = fleet_.Operate(arguments);
+    EXPECT_EQ(done.exit_code, 65) << absl::StrJoin(arguments, " ") << done;
+    EXPECT_THAT(done.out, IsEmpty()) << absl::StrJoin(arguments, " ");
+    EXPECT_THAT(done.err, HasSubstr(arguments.back() == key && arguments[4] == pem ? key : text));
   }
 }
 

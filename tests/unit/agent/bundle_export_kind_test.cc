@@ -123,6 +123,40 @@ TEST_F(BundleExportKindTest, AnAlteredBundleIsExportedAgainUnderAHigherSequence)
   EXPECT_EQ(*world_.server.Get(object), "altered");  // nothing is ever overwritten
 }
 
+TEST_F(BundleExportKindTest, AnEmptiedHubIsFilledAgainAboveWhatOthersHaveBelieved) {
+  const ExpectedExport who{"src", "src-pub", "CallManager"};
+  const auto apply = [&] {
+    return OnlyRow(world_.Node("src-pub").Apply({world_.Export()})).outcome();
+  };
+  world_.GiveIdentity("src-pub", "CallManager");
+  EXPECT_EQ(apply(), v1::OUTCOME_CHANGED);
+  world_.server.Remove(ObjectOf(who));
+  EXPECT_EQ(apply(), v1::OUTCOME_CHANGED);
+  EXPECT_EQ(Believed({"CallManager"}).manifests.at(who).sequence(), 2u);
+  world_.server.Clear();
+  EXPECT_EQ(apply(), v1::OUTCOME_CHANGED);
+  EXPECT_EQ(Believed({"CallManager"}).manifests.at(who).sequence(), 3u);
+  EXPECT_EQ(apply(), v1::OUTCOME_UNCHANGED);
+}
+
+TEST_F(BundleExportKindTest, AnOldStateOfTheHubIsSuperseded) {
+  const ExpectedExport who{"src", "src-pub", "CallManager"};
+  world_.GiveIdentity("src-pub", "CallManager");
+  EXPECT_EQ(OnlyRow(world_.Node("src-pub").Apply({world_.Export()})).outcome(),
+            v1::OUTCOME_CHANGED);
+  const auto old = world_.server.Files();
+  world_.server.Remove(ObjectOf(who));
+  EXPECT_EQ(OnlyRow(world_.Node("src-pub").Apply({world_.Export()})).outcome(),
+            v1::OUTCOME_CHANGED);
+  world_.server.Clear();
+  for (const auto& [path, bytes] : old) world_.server.Put(path, bytes);
+  // The very same certificate, but no importer that saw #2 takes it from #1.
+  const v1::ResourceOutcome row = OnlyRow(world_.Node("src-pub").Apply({world_.Export()}));
+  EXPECT_EQ(row.outcome(), v1::OUTCOME_CHANGED);
+  EXPECT_THAT(TextOf(row), HasSubstr("on the hub is #1, but this node published #2"));
+  EXPECT_EQ(Believed({"CallManager"}).manifests.at(who).sequence(), 3u);
+}
+
 TEST_F(BundleExportKindTest, AForgedManifestIsNamedAndSuperseded) {
   world_.GiveIdentity("src-pub", "CallManager");
   world_.server.Put("spring/manifests/src.src-pub.CallManager.00000007.manifest", "forged");

@@ -195,6 +195,25 @@ TEST_F(ConfigTest, NumbersAndAddressesAreSane) {
   EXPECT_THAT(all, HasSubstr("\"timeout_seconds\" must be at least 1"));
 }
 
+TEST_F(ConfigTest, ADatabaseOfTvsdLiesBelowWritableAloneWithATtlTvsctlTakes) {
+  const std::string base = "writable: [/srv]\ncertificates:\n  root: /srv/certs\n";
+  const auto config = Load(With(base + "  tvsd: { file: /srv/tvs.db }\n"));
+  ASSERT_TRUE(config.ok()) << config.status();
+  EXPECT_EQ(config->certificates().tvsd().file(), "/srv/tvs.db");
+  EXPECT_EQ(config->certificates().tvsd().ttl_seconds(), 86400u);
+  EXPECT_THAT(Complaints(With(base + "  tvsd: { file: /var/lib/tvs.db }\n")),
+              HasSubstr("agent.yaml:8:17: error: the agent writes /var/lib/tvs.db, which is not "
+                        "below a directory of \"writable\""));
+  for (const char* ttl : {"0", "2592001"}) {
+    EXPECT_THAT(Complaints(With(
+                    absl::StrCat(base, "  tvsd: { file: /srv/tvs.db, ttl_seconds: ", ttl, " }\n"))),
+                HasSubstr("\"ttl_seconds\" must be between 1 and 2592000"));
+  }
+  EXPECT_THAT(Complaints(With(base + "  merged: [{ store: a, file: /srv/tvs.db }]\n"
+                                     "  tvsd: { file: /srv/tvs.db }\n")),
+              HasSubstr("agent.yaml:9:17: error: "));
+}
+
 TEST_F(ConfigTest, DefaultIsNotBlamedForAValueThatWasRefused) {
   EXPECT_THAT(Complaints(With("listen: 5\n")), Not(HasSubstr("IPv4 address and a port")));
 }

@@ -76,6 +76,18 @@ TEST_F(NodeServicesTest, CommandServiceStartsRestartsAndReloads) {
   EXPECT_FALSE(std::filesystem::exists(root + "/shell"));
 }
 
+TEST_F(NodeServicesTest, AStatusCommandWithoutAWordIsNamedWithItsExitCode) {
+  v1::ManagedService service;
+  service.set_name("tvs");
+  service.mutable_command()->set_timeout_seconds(20);
+  const std::string script = Script("ctl", "exit 3");
+  service.mutable_command()->add_status(script);
+  const absl::StatusOr<ServiceStatus> status = NodeServices({service}, Options()).Status("tvs");
+  ASSERT_TRUE(status.ok()) << status.status();
+  EXPECT_FALSE(status->running);
+  EXPECT_EQ(status->detail, script + " ended with 3");
+}
+
 TEST_F(NodeServicesTest, FailingCommandSaysItsLastWords) {
   v1::ManagedService service;
   service.set_name("tvs");

@@ -209,6 +209,22 @@ TEST_F(SignedFileKindTest, TooManyFilesAreRefused) {
   Expect(v1::OUTCOME_REFUSED, "more than 10000 names in /srv/tftp/many match *.xml");
 }
 
+TEST_F(SignedFileKindTest, SignedFilesDoNotCountAmongThoseToSign) {
+  // As a first run with "many/*" leaves it, and then so many that are somebody else's.
+  for (int i = 0; i < 6000; ++i) {
+    Put(absl::StrCat("many/", i, ".xml"), "x");
+    Put(absl::StrCat("many/", i, ".xml.sgn"), "y");
+  }
+  resource_.mutable_signed_file()->set_files(0, "many/*");
+  v1::ResourcePlan plan = OnlyRow(world_.Node(kNode).Plan({resource_}));
+  EXPECT_EQ(plan.outcome(), v1::OUTCOME_WOULD_CHANGE) << TextOf(plan);
+  EXPECT_EQ(plan.summary(), "6000 of 6000 files to sign");
+  for (int i = 0; i < 5000; ++i) Put(absl::StrCat("many/", i, ".loads.sgn"), "y");
+  plan = OnlyRow(world_.Node(kNode).Plan({resource_}));
+  EXPECT_EQ(plan.outcome(), v1::OUTCOME_WOULD_CHANGE) << TextOf(plan);
+  EXPECT_THAT(TextOf(plan), HasSubstr("signed files whose source is gone were not looked for"));
+}
+
 TEST_F(SignedFileKindTest, ATooLargeFileIsRefused) {
   Put("SEPlarge.cnf.xml", std::string((32 << 20) + 1, 'x'));
   Expect(v1::OUTCOME_REFUSED, "SEPlarge.cnf.xml is larger than 32 MiB");

@@ -69,6 +69,20 @@ TEST_F(TrustListKindTest, ThePublisherBuildsEveryNodesListFrom125On) {
   EXPECT_EQ(list.header.signer_version, std::nullopt);
 }
 
+TEST_F(TrustListKindTest, WhatIsNoIpv4AddressIsNoAddressInTheList) {
+  v1::Cluster& dst = *world_.topology.mutable_clusters(1);
+  dst.mutable_nodes(0)->set_addresses(0, "10.20.300.11");
+  dst.mutable_nodes(1)->set_addresses(0, "10.example.net");
+  Build("dst");
+  Expect("dst-sub1", kInstall, v1::OUTCOME_CHANGED);
+  EXPECT_THAT(RecordsOf(Installed("dst-sub1")),
+              ElementsAre(Entry(ListRole::kSast, "dst-pub", "ITLRecovery", "0.0.0.0"),
+                          Entry(ListRole::kSast, "dst-sub1", "CallManager", "0.0.0.0"),
+                          Entry(ListRole::kTftp, "dst-sub1", "CallManager", "0.0.0.0"),
+                          Entry(ListRole::kTvs, "dst-pub", "TVS", "0.0.0.0"),
+                          Entry(ListRole::kTvs, "dst-sub1", "TVS", "0.0.0.0")));
+}
+
 TEST_F(TrustListKindTest, Scenario02EveryTftpNodeSignsItsOwnListBelow12) {
   Build("src");
   for (const char* node : {"src-pub", "src-sub1"}) {

@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "agent/tvs_config.h"
@@ -205,6 +207,23 @@ TEST_F(TrustVerificationKindTest, EverySignerPhonesMayNeedMustBeVouchedForWithTh
   stores_.push_back({"Phone-SAST-trust", signer});
   EXPECT_EQ(Apply().outcome(), v1::OUTCOME_CHANGED);
   EXPECT_EQ(Apply().outcome(), v1::OUTCOME_UNCHANGED);
+}
+
+TEST_F(TrustVerificationKindTest, NoSignerIsLeftOutHoweverManyThereAre) {
+  GiveTvs();
+  std::vector<Certificate> signers;
+  for (int i = 0; i < 250; ++i) {
+    signers.push_back(TestPki::UnitCertificate(absl::StrCat("signer", i)));
+    host().files.Put(TwoClusters::PathOf("Phone-SAST-trust", signers.back()),
+                     signers.back().ToPem());
+  }
+  std::sort(signers.begin(), signers.end());
+  for (const Certificate& signer : signers) {
+    if (!(signer == signers.back())) stores_.push_back({"Phone-SAST-trust", signer});
+  }
+  EXPECT_THAT(TextOf(Apply()), HasSubstr(signers.back().sha256_hex().substr(0, 16)));
+  stores_.push_back({"Phone-SAST-trust", signers.back()});
+  EXPECT_EQ(Apply().outcome(), v1::OUTCOME_CHANGED);
 }
 
 TEST_F(TrustVerificationKindTest, RollbackRestartsWithTheFilesBefore) {

@@ -78,6 +78,10 @@ TEST(GateText, ShowsClassesAgainstNodesAndWhatMends) {
             "REFUSED  37 phones would be locked, 12 phones are unproven: no evidence of their "
             "trust list; option 150 was not changed.\n"
             "Next: trustline apply migrate.yml -l src-sub1\n");
+  EXPECT_EQ(GateRefusal(report, Style(), /*overridden=*/true),
+            "REFUSED  37 phones would be locked, 12 phones are unproven: no evidence of their "
+            "trust list; the gate is overridden: option 150 moves where its agents allow that.\n"
+            "Next: trustline apply migrate.yml -l src-sub1\n");
 }
 
 TEST(GateHints, ANodeThatWasNotImportedToIsImportedTo) {

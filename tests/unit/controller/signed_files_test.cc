@@ -159,7 +159,10 @@ TEST_F(SignedFilesTest, WhatGoesWrongWhileSigningLeavesNoFile) {
   EXPECT_EQ(SignFile(request_, now_).status().code(), absl::StatusCode::kInvalidArgument);
   request_.notice = false;
   request_.key_file = phone_key_;
-  EXPECT_EQ(SignFile(request_, now_).status().code(), absl::StatusCode::kFailedPrecondition);
+  const absl::Status mismatch = SignFile(request_, now_).status();
+  EXPECT_EQ(mismatch.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(std::string(mismatch.message()),
+            phone_key_ + " is not the key of " + request_.certificate_file);
   EXPECT_EQ(FileCount(), before);
 }
 

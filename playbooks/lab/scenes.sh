@@ -30,6 +30,7 @@ show_migration() {
   reset_phones
   say_phones
   [ "$home $locked" = "$phones_count 0" ] || fail "not every phone came back"
+  write_evidence >"$lab/phones.csv"
   operate history list
   say "moved to the destination and back: $source_bytes -> $destination_bytes -> $source_bytes"
 }

@@ -64,7 +64,9 @@ class Converger {
   // that no longer holds what the run wrote is `refused` and nothing is done; so is a run after
   // which another changed something that is still to be rolled back. A node without such a run
   // reports `unchanged`; both in one row with the id and kind "rollback". A node whose run only
-  // installed trust that stays, or only published, is left as it is and not held.
+  // installed trust that stays, or only published, is left as it is and not held. With a stage,
+  // only that stage of the named run, as long as no later one of the run has changed anything here;
+  // the document stays in force for the stages before it. InvalidArgument: a stage of no named run.
   absl::StatusOr<v1::StageReport> Rollback(const v1::RollbackStart& request, Prover& prover,
                                            const EventSink& events);
 

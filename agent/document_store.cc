@@ -95,6 +95,39 @@ v1::StoredDocument BeforeRun(const v1::StoredDocument& stored, absl::string_view
   return before;
 }
 
+v1::StoredDocument BeforeStage(const v1::StoredDocument& stored,
+                               const v1::StoredDocument& before_run, uint32_t stage) {
+  v1::DesiredState state;
+  if (stored.layers().empty() || !state.ParseFromString(stored.layers(0).document().payload())) {
+    return before_run;
+  }
+  const std::string digest = PayloadDigest(stored.layers(0).document());
+  const bool known =
+      !before_run.layers().empty() && PayloadDigest(before_run.layers(0).document()) == digest;
+  if (known && before_run.layers(0).through_stage() >= stage) return before_run;
+  v1::DocumentLayer top = stored.layers(0);
+  uint32_t through = known ? before_run.layers(0).through_stage() : 0;
+  for (const v1::Resource& resource : state.resources()) {
+    if (resource.stage() < stage && resource.stage() <= top.through_stage()) {
+      through = std::max(through, resource.stage());
+    }
+  }
+  top.set_through_stage(through);
+  top.clear_touched();
+  for (const std::string& id : stored.layers(0).touched()) {
+    if (StageOf(state, id) != stage) top.add_touched(id);
+  }
+  // Nothing of the run's document is left in force.
+  if (through == 0 && top.touched().empty()) return before_run;
+  v1::StoredDocument before;
+  before.set_playbook(stored.playbook());
+  *before.add_layers() = std::move(top);
+  for (int i = known ? 1 : 0; i < before_run.layers_size(); ++i) {
+    if (before_run.layers(i).through_stage() > through) *before.add_layers() = before_run.layers(i);
+  }
+  return before;
+}
+
 uint32_t ThroughStage(const v1::StoredDocument& stored, absl::string_view digest) {
   if (stored.layers().empty() || PayloadDigest(stored.layers(0).document()) != digest) return 0;
   return stored.layers(0).through_stage();

@@ -42,6 +42,12 @@ v1::StoredDocument BeforeRun(const v1::StoredDocument& stored, absl::string_view
 // Through which stage a document with this digest has come; 0 when it is not the newest one.
 uint32_t ThroughStage(const v1::StoredDocument& stored, absl::string_view digest);
 
+// What `stored` becomes when one stage of the run that wrote it is put back: the run's document in
+// force for its earlier stages, and what `before_run` had beyond them. Just `before_run` where the
+// document had passed the stage before the run, or is no longer that of the run.
+v1::StoredDocument BeforeStage(const v1::StoredDocument& stored,
+                               const v1::StoredDocument& before_run, uint32_t stage);
+
 // One layer's resources in force.
 struct LayerInForce {
   ReceivedDocument document;

@@ -76,7 +76,8 @@ struct Undoing {
   std::set<std::string> kept;           // ids of resources whose trust stays
   std::set<std::string> undone;         // ids of resources that have something to put back
   std::map<std::string, std::string> changed_since;  // path -> id
-  std::string later_run;  // changed this node after the run, and is to be rolled back before it
+  // Changed this node after what is to be undone, and is to be rolled back before it.
+  std::string later_run;
 };
 
 bool Keeps(const v1::Generation& generation, const std::string& id) {
@@ -105,9 +106,9 @@ bool HasWayBack(const v1::Generation& generation, bool include_trust) {
   return false;
 }
 
-// `of_run` empty: the newest run that is not undone.
+// `of_run` empty: the newest run that is not undone. `only_stage` 0: all of the run.
 absl::StatusOr<Undoing> Collect(const Generations& store, bool include_trust,
-                                const std::string& of_run) {
+                                const std::string& of_run, uint32_t only_stage) {
   TL_ASSIGN_OR_RETURN(const std::vector<v1::Generation> all, store.All());
   Undoing undoing;
   std::string wanted = of_run, later;
@@ -115,12 +116,14 @@ absl::StatusOr<Undoing> Collect(const Generations& store, bool include_trust,
     const bool open = !generation.rolled_back() || (include_trust && generation.trust_kept());
     if (generation.is_rollback() || !open) continue;
     if (wanted.empty()) wanted = generation.run_id();
-    if (generation.run_id() == wanted) {
+    if (generation.run_id() == wanted && (only_stage == 0 || generation.stage() == only_stage)) {
       undoing.generations.push_back(generation);
       // What changed between two generations of the run is later than the older one.
       if (!of_run.empty()) undoing.later_run = later;
     } else if (later.empty() && HasWayBack(generation, include_trust)) {
-      later = generation.run_id();
+      later = generation.run_id() == wanted
+                  ? absl::StrCat(generation.run_id(), " (stage ", generation.stage(), ")")
+                  : generation.run_id();
     }
   }
   if (!undoing.later_run.empty()) return undoing;
@@ -206,25 +209,29 @@ absl::StatusOr<v1::StageReport> Converger::Impl::Rollback(const v1::RollbackStar
     report.set_finished_unix_ms(absl::ToUnixMillis(host_.clock.Now()));
     return report;
   };
+  if (request.stage() != 0 && request.of_run().empty()) {
+    return absl::InvalidArgumentError("a stage is rolled back of a run that is named");
+  }
+  const std::string what =
+      request.stage() == 0 ? absl::StrCat("run ", request.of_run())
+                           : absl::StrCat("stage ", request.stage(), " of run ", request.of_run());
   TL_RETURN_IF_ERROR(SettleFirst(events));
-  TL_ASSIGN_OR_RETURN(Undoing undoing,
-                      Collect(generations_, request.include_trust(), request.of_run()));
+  TL_ASSIGN_OR_RETURN(Undoing undoing, Collect(generations_, request.include_trust(),
+                                               request.of_run(), request.stage()));
   if (undoing.generations.empty() || !undoing.later_run.empty()) {
     v1::ResourceOutcome* outcome = report.add_resources();
     outcome->set_id("rollback");
     outcome->set_kind("rollback");
     if (!undoing.later_run.empty()) {
       outcome->set_outcome(v1::OUTCOME_REFUSED);
-      outcome->add_reasons(absl::StrCat("run ", undoing.later_run, " changed this node after run ",
-                                        request.of_run(), "; roll back ", undoing.later_run,
-                                        " first"));
+      outcome->add_reasons(absl::StrCat("run ", undoing.later_run, " changed this node after ",
+                                        what, "; roll back ", undoing.later_run, " first"));
     } else {
       outcome->set_outcome(v1::OUTCOME_UNCHANGED);
       outcome->set_summary(
           request.of_run().empty()
               ? "no run has changed anything here that is not undone already"
-              : absl::StrCat("run ", request.of_run(),
-                             " has changed nothing here that is not undone already"));
+              : absl::StrCat(what, " has changed nothing here that is not undone already"));
     }
     return finish();
   }
@@ -252,7 +259,8 @@ absl::StatusOr<v1::StageReport> Converger::Impl::Rollback(const v1::RollbackStar
         outcome->set_summary("nothing on this node to put back; what was published stays");
       } else {
         outcome->set_outcome(v1::OUTCOME_WOULD_CHANGE);
-        outcome->set_summary(absl::StrCat("as before run ", newest.run_id()));
+        outcome->set_summary(absl::StrCat(
+            "as before ", request.of_run().empty() ? absl::StrCat("run ", newest.run_id()) : what));
         for (const v1::Change& change : resource->changes()) {
           *outcome->add_changes() = Inverse(change);
         }
@@ -327,11 +335,14 @@ absl::StatusOr<v1::StageReport> Converger::Impl::Rollback(const v1::RollbackStar
     *resource->mutable_changes() = outcome.changes();
   }
 
-  // Documents as they were before the run: the oldest generation of a playbook knows.
+  // Documents as they were before the run (or its stage): the oldest generation of a playbook
+  // knows.
   std::map<std::string, v1::StoredDocument> documents;
   for (const v1::Generation& undone : undoing.generations) {
     TL_ASSIGN_OR_RETURN(const v1::StoredDocument stored, documents_.Get(undone.playbook()));
-    v1::StoredDocument before = undone.before_run();
+    v1::StoredDocument before = request.stage() == 0
+                                    ? undone.before_run()
+                                    : BeforeStage(stored, undone.before_run(), request.stage());
     before.set_playbook(undone.playbook());
     before.set_run_id(request.run_id());
     *before.mutable_before_run() = stored.layers();
@@ -369,8 +380,9 @@ absl::StatusOr<v1::StageReport> Converger::Impl::Rollback(const v1::RollbackStar
       writes.push_back(DocumentStore::WriteOf(document));
     }
     v1::Hold hold;
-    hold.set_reason(absl::StrCat("run ", newest.run_id(), " was rolled back by run ",
-                                 request.run_id(), "; the next apply lifts this"));
+    hold.set_reason(
+        absl::StrCat(request.of_run().empty() ? absl::StrCat("run ", newest.run_id()) : what,
+                     " was rolled back by run ", request.run_id(), "; the next apply lifts this"));
     hold.set_run_id(request.run_id());
     hold.set_since_unix(absl::ToUnixSeconds(host_.clock.Now()));
     writes.push_back(WriteOfHold(hold));

@@ -1,6 +1,7 @@
 #include "controller/compile.h"
 
 #include <filesystem>
+#include <map>
 #include <set>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "controller/inventory/inventory.h"
 #include "controller/inventory/topology.h"
 #include "controller/inventory/variables.h"
+#include "controller/playbook/arrival_settings.h"
 #include "controller/playbook/batches.h"
 #include "controller/playbook/document_checks.h"
 #include "controller/playbook/drafts.h"
@@ -97,8 +99,10 @@ class Compiler {
     gates_.LinkPointers(stages, drafts);
     CheckDocuments(stages, drafts, compiled.topology, inventory, diagnostics_);
 
-    for (size_t i = 0; i < stages.size(); ++i)
+    for (size_t i = 0; i < stages.size(); ++i) {
       compiled.stages.push_back(PlanOf(stages[i], pauses[i]));
+      compiled.stages.back().arrival = ArrivalOf(stages[i], drafts, compiled.name);
+    }
     for (const DraftSkip& skip : skipped)
       compiled.skipped.push_back({skip.node, skip.stage, skip.task});
     for (auto& [node, of_node] : drafts) {
@@ -209,6 +213,7 @@ class Compiler {
         pauses.emplace_back(std::exchange(before, std::nullopt), std::nullopt);
       }
       stage.number = static_cast<uint32_t>(stages.size() + 1);
+      if (play.arrival && play.gate && !AddArrival(play, scope, stage.number)) continue;
       stages.push_back(std::move(stage));
       pauses.emplace_back(std::move(before), std::move(after));
     }
@@ -232,6 +237,59 @@ class Compiler {
     gates_.Add(gate.number, gate.gate_for, *std::move(settings));
     stages.push_back(std::move(gate));
     return true;
+  }
+
+  // False when it reported an error.
+  bool AddArrival(const Play& play, VariableScope& scope, uint32_t stage) {
+    std::optional<Value> rendered = Render(*play.arrival, scope, diagnostics_);
+    if (!rendered) return false;
+    std::optional<ArrivalSettings> settings = ReadArrivalSettings(*rendered, diagnostics_);
+    if (settings) arrivals_.emplace(stage, *settings);
+    return settings.has_value();
+  }
+
+  // Nothing where the stage has no pointer on any host.
+  std::optional<ArrivalDemand> ArrivalOf(const StageDraft& stage, const Drafts& drafts,
+                                         const std::string& playbook) {
+    const auto settings = arrivals_.find(stage.number);
+    const v1::TrustGateSpec* gate = gates_.SpecFor(stage.number);
+    if (settings == arrivals_.end() || gate == nullptr) return std::nullopt;
+    uint32_t phones = gate->unproven();
+    for (const v1::PhoneClass& group : gate->classes()) phones += group.count();
+    if (phones == 0) {
+      diagnostics_.Error(
+          stage.play->arrival_span,
+          absl::StrCat("nobody could arrive: no phone of ", gates_.PhonesFor(stage.number),
+                       " is in the scopes of ",
+                       stage.wave_name.empty() ? absl::StrCat("play \"", stage.play->name, "\"")
+                                               : absl::StrCat("wave \"", stage.wave_name, "\"")));
+    }
+    ArrivalDemand demand;
+    demand.at_least = settings->second.at_least;
+    demand.within = settings->second.within;
+    demand.every = settings->second.every;
+    demand.phones = gates_.PhonesFor(stage.number);
+    demand.pointers.assign(gate->pointers().begin(), gate->pointers().end());
+    demand.exchange = ExchangeOf(drafts).value_or(playbook);
+    demand.tftp_http_port = gate->tftp_http_port();
+    demand.tftp_port = gate->tftp_port();
+    demand.timeout_ms = gate->timeout_ms();
+    return demand;
+  }
+
+  // The exchange of certificates that the playbook is about; nothing where it names none or
+  // several.
+  static std::optional<std::string> ExchangeOf(const Drafts& drafts) {
+    std::set<std::string> exchanges;
+    for (const auto& [node, of_node] : drafts) {
+      for (const ResourceDraft& draft : of_node) {
+        const v1::Resource& resource = draft.resource;
+        if (resource.has_bundle_export()) exchanges.insert(resource.bundle_export().exchange());
+        if (resource.has_bundle_import()) exchanges.insert(resource.bundle_import().exchange());
+      }
+    }
+    if (exchanges.size() != 1) return std::nullopt;
+    return *exchanges.begin();
   }
 
   static StagePlan PlanOf(
@@ -273,6 +331,7 @@ class Compiler {
   yaml::Diagnostics& diagnostics_;
   CompileResult result_;
   GateMaker gates_;
+  std::map<uint32_t, ArrivalSettings> arrivals_;  // by the stage they follow
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "protos/trustline/v1/desired_state.pb.h"
 #include "protos/yaml/diagnostics.h"
 
@@ -27,6 +28,18 @@ struct NodeAddress {
   uint16_t port = 9443;  // var `ansible_port` or `trustline_port`
 };
 
+// The play key `arrival`: what is asked of the phones of a stage once its pointers are in place.
+struct ArrivalDemand {
+  int at_least = 0;       // percent of the phones in scope that can be moved
+  absl::Duration within;  // from the end of the stage's pause on
+  absl::Duration every;   // how often the evidence is looked at
+  std::string phones;     // the gate's evidence file, below the playbook's directory
+  std::vector<v1::GatedPointer> pointers;  // whom the stage moves, and where to
+  std::string exchange;  // whose ledger of stragglers; the playbook's name where it has none
+  // As the gate has them; 0: what phones use.
+  uint32_t tftp_http_port = 0, tftp_port = 0, timeout_ms = 0;
+};
+
 // One stage of the rollout, the same for all nodes.
 struct StagePlan {
   uint32_t number = 0;
@@ -37,8 +50,9 @@ struct StagePlan {
   int max_fail_percentage = 0;
   bool pointer =
       false;  // holds a resource a pointer depends on: all servers of a scope are in one batch
-  uint32_t gate_for = 0;               // judges the pointers of that stage; 0: an ordinary stage
-  bool require_no_stragglers = false;  // it takes the source away: every phone has arrived
+  uint32_t gate_for = 0;                 // judges the pointers of that stage; 0: an ordinary stage
+  std::optional<ArrivalDemand> arrival;  // looked at after `pause_after`
+  bool require_no_stragglers = false;    // it takes the source away: every phone has arrived
   std::optional<std::string> pause_before;  // prompt to confirm before this stage
   std::optional<std::string> pause_after;   // prompt to confirm after it
 };

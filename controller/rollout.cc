@@ -116,6 +116,10 @@ RolloutStep NextStep(const RolloutPolicy& policy, const RolloutProgress& progres
       }
     }
     if (auto step = waits_for_operator(stage.pause_after, true)) return *step;
+    if (stage.arrival && !progress.arrived.contains(stage.number)) {
+      if (progress.interrupted) return Stop(stage.number, "interrupted");
+      return Step(RolloutStep::Kind::kWatch, stage.number);
+    }
   }
   return Step(RolloutStep::Kind::kDone, 0);
 }

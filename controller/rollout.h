@@ -42,11 +42,13 @@ struct RolloutProgress {
   // [stage number][node]
   std::map<uint32_t, std::map<std::string, NodeProgress>> nodes;
   std::set<std::pair<uint32_t, bool>> pauses_passed;  // (stage, after?)
+  std::set<uint32_t> arrived;  // stages whose phones are there, or need not be waited for
   bool interrupted = false;
 };
 
 struct RolloutStep {
-  enum class Kind { kStart, kWait, kPause, kStop, kDone } kind = Kind::kDone;
+  // kWatch: the stage's phones are to arrive before anything else begins.
+  enum class Kind { kStart, kWait, kPause, kWatch, kStop, kDone } kind = Kind::kDone;
   uint32_t stage = 0;
   std::vector<std::string> start;  // kStart: nodes to call now
   std::string prompt;              // kPause

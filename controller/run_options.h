@@ -8,6 +8,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "controller/compile.h"
+#include "controller/run_record.h"
 
 namespace trustline::controller {
 
@@ -31,6 +33,26 @@ struct RunOptions {
   // may.
   std::function<absl::StatusOr<std::string>()> why_source_must_stay =
       []() -> absl::StatusOr<std::string> { return "nobody keeps a ledger of phones here"; };
+  // What the phones of a wave hold now (controller/arrival_look.h). May block; comes on a thread of
+  // its own, one look at a time, and gives up soon after `cancelled`.
+  std::function<absl::StatusOr<WavePhones>(const ArrivalDemand&,
+                                           const std::function<bool()>& cancelled)>
+      look_for_arrivals = [](const ArrivalDemand&, const std::function<bool()>&) {
+        return absl::StatusOr<WavePhones>(
+            absl::FailedPreconditionError("nobody looks for phones here"));
+      };
+  // The run in which the phones of a stage arrived already, if that is the last word on them; asked
+  // when this run has moved none of its pointers. Empty: they are waited for.
+  std::function<absl::StatusOr<std::string>(const StagePlan&)> arrived_in = [](const StagePlan&) {
+    return absl::StatusOr<std::string>("");
+  };
+  // Writes a wave that arrived or was put back into the ledger (controller/straggler_guard.h).
+  std::function<absl::Status(const ArrivalDemand&, const ArrivalRecord&)> record_arrival =
+      [](const ArrivalDemand&, const ArrivalRecord&) {
+        return absl::FailedPreconditionError("nobody keeps a ledger of phones here");
+      };
+  // Waits between looks.
+  std::function<void(absl::Duration)> sleep = absl::SleepFor;
   // Asks to go on, and calls `meanwhile` at least every second until it is answered, so that leases
   // live. False: nobody could or wanted to confirm.
   std::function<bool(const std::string& prompt, const std::function<void()>& meanwhile)> confirm =

@@ -1,13 +1,36 @@
 #include "controller/run_record.h"
 
+#include <algorithm>
 #include <set>
 #include <utility>
 
 #include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
 #include "controller/exit_codes.h"
 
 namespace trustline::controller {
+namespace {
+
+constexpr char kPutBack[] = "PUT BACK [";
+
+}  // namespace
+
+size_t WavePhones::Counted() const {
+  return static_cast<size_t>(std::count_if(phones.begin(), phones.end(),
+                                           [](const FoundPhone& phone) { return phone.counts; }));
+}
+
+size_t WavePhones::Arrived() const {
+  return static_cast<size_t>(
+      std::count_if(phones.begin(), phones.end(),
+                    [](const FoundPhone& phone) { return phone.counts && phone.arrived; }));
+}
+
+std::string PutBackPlay(const std::string& play) { return absl::StrCat(kPutBack, play, "]"); }
+
+bool IsPutBack(const ResourceRow& row) { return absl::StartsWith(row.play, kPutBack); }
 
 std::string OutcomeName(v1::Outcome outcome) {
   std::string name = v1::Outcome_Name(outcome);
@@ -72,7 +95,13 @@ std::vector<PointerSplit> FindPointerSplits(const RunRecord& record) {
   std::map<uint32_t, std::vector<std::string>> silent;  // no word on single resources
   std::set<std::string> pointer_nodes;
   for (const ResourceRow& row : record.rows) {
-    if (row.outcome.id().empty()) {
+    if (IsPutBack(row)) {
+      // What is not put back is still there.
+      if (row.outcome.outcome() != v1::OUTCOME_ROLLED_BACK) continue;
+      const auto split = splits.find({stage_of(row), row.outcome.id()});
+      if (split == splits.end() || std::erase(split->second.done, row.node) == 0) continue;
+      split->second.not_done.push_back(row.node);
+    } else if (row.outcome.id().empty()) {
       silent[stage_of(row)].push_back(row.node);
     } else if (row.outcome.kind() == "tftp_pointer") {
       pointer_nodes.insert(row.node);
@@ -118,8 +147,14 @@ int ExitCodeOf(const RunRecord& record) {
       }
     }
   }
+  // A wave that is to be back and is not, somewhere, is not a wave that was put back.
+  const bool stuck =
+      std::any_of(record.rows.begin(), record.rows.end(), [](const ResourceRow& row) {
+        return IsPutBack(row) && row.outcome.outcome() != v1::OUTCOME_ROLLED_BACK &&
+               row.outcome.outcome() != v1::OUTCOME_UNCHANGED;
+      });
   // Somebody's work was put back: its own code, unless a node was also silent.
-  if (all.rolled_back > 0 && all.unreachable == 0 && record.command != "rollback")
+  if (all.rolled_back > 0 && all.unreachable == 0 && !stuck && record.command != "rollback")
     return kExitRolledBack;
   int code = 0;
   if (all.failed > 0 || all.cancelled > 0) code |= kExitFailed;

@@ -21,6 +21,36 @@ struct ResourceRow {
   v1::ResourceOutcome outcome;
 };
 
+// A phone of a wave, as a look found it.
+struct FoundPhone {
+  std::string device;
+  bool arrived = false;
+  bool counts = true;  // false: DHCP cannot move it
+  std::string why;     // of one that has not arrived
+  friend bool operator==(const FoundPhone&, const FoundPhone&) = default;
+};
+struct WavePhones {
+  std::vector<FoundPhone> phones;
+  int excluded = 0;                   // by the evidence file
+  std::vector<std::string> problems;  // servers that could not be compared with
+  size_t Counted() const;
+  size_t Arrived() const;  // of those that count
+};
+
+// How the arrival of a stage's phones ended.
+struct ArrivalRecord {
+  enum class End { kReached = 0, kMissed = 1, kInterrupted = 2 };
+  uint32_t stage = 0;
+  std::string play, wave;
+  End end = End::kMissed;
+  bool put_back = false;  // missed, and every pointer the run changed in the stage is as before
+  int at_least = 0;       // percent
+  absl::Duration within;
+  absl::Time began, ended;
+  WavePhones phones;    // of the last look that found anything out
+  std::string problem;  // why the last look of all did not; empty: it did
+};
+
 struct RunRecord {
   std::string run_id;
   std::string command;   // "apply", "rollback"
@@ -30,6 +60,7 @@ struct RunRecord {
   std::vector<std::string> nodes;    // every node asked, then those with skipped tasks only
   std::vector<ResourceRow> rows;     // in the order things ended
   std::vector<SkippedTask> skipped;  // `when` was false
+  std::vector<ArrivalRecord> arrivals;
   std::map<std::string, std::string> document_digests;  // node -> hex
   std::string stopped;  // why later batches or stages were not started; empty: they were
   std::string of_run;   // rollback: the run that was put back
@@ -39,6 +70,10 @@ struct RunRecord {
   bool denied = false;  // some agent refused the operator's identity or role
   bool awaiting_confirm = false;
 };
+
+// A row about a stage whose pointers were put back within the run that changed them.
+std::string PutBackPlay(const std::string& play);
+bool IsPutBack(const ResourceRow& row);
 
 // Per node, Ansible's counters and ours after them.
 struct RecapCounters {

@@ -1,3 +1,5 @@
+#include "controller/run_rollback.h"
+
 #include <algorithm>
 #include <memory>
 #include <set>
@@ -38,10 +40,75 @@ std::string NewestChangingRun(Fleet& fleet, const std::vector<std::string>& node
 
 }  // namespace
 
+std::vector<ResourceRow> RollBackNodes(const RollbackRoom& room, const RollbackInput& input,
+                                       const StagePlan& stage,
+                                       const std::map<std::string, absl::Status>& no_lease,
+                                       RunRecord& record) {
+  auto probes = std::make_shared<std::vector<std::unique_ptr<CallHandle>>>();
+  std::vector<ResourceRow> rows;
+  room.observer.OnStageStart(stage, input.nodes);
+  std::set<std::string> running;
+  std::vector<std::unique_ptr<CallHandle>> calls;
+  auto add = [&](ResourceRow row) {
+    // Within the run that made the change.
+    if (IsPutBack(row) && row.outcome.outcome() == v1::OUTCOME_CHANGED) {
+      row.outcome.set_outcome(v1::OUTCOME_ROLLED_BACK);
+    }
+    room.observer.OnResource(row);
+    rows.push_back(std::move(row));
+  };
+  for (const std::string& node : input.nodes) {
+    if (auto problem = no_lease.find(node); problem != no_lease.end()) {
+      if (absl::IsPermissionDenied(problem->second)) record.denied = true;
+      add(WholeNodeRow(node, stage.number, &stage, problem->second));
+      continue;
+    }
+    running.insert(node);
+    v1::RollbackStart request;
+    request.set_run_id(room.options.run_id);
+    request.set_of_run(input.of_run);
+    request.set_stage(input.stage);
+    request.set_include_trust(input.include_trust);
+    request.set_override_gate(room.options.override_gate);
+    *request.mutable_secrets() = input.secrets;
+    calls.push_back(room.fleet.Rollback(
+        node, request, room.options.apply_timeout, [](const v1::ApplyEvent&) {},
+        RouteProofs(room.fleet, room.mailbox, probes),
+        ByMail<v1::StageReport>(room.mailbox, [&, node](absl::StatusOr<v1::StageReport> report) {
+          running.erase(node);
+          if (!report.ok()) {
+            if (absl::IsPermissionDenied(report.status())) record.denied = true;
+            add(WholeNodeRow(node, stage.number, &stage, report.status()));
+            return;
+          }
+          for (const v1::ResourceOutcome& outcome : report->resources()) {
+            add({node, stage.number == 0 ? outcome.stage() : stage.number, stage.play, stage.wave,
+                 outcome});
+          }
+        })));
+  }
+  bool cancelled = false;
+  while (!running.empty()) {
+    room.mailbox->Deliver(kRunTick);
+    room.leases.RenewWhenDue();
+    std::vector<std::string> waiting(running.begin(), running.end());
+    room.observer.OnTick(stage, waiting);
+    if (room.options.interrupts() > 0 && !record.interrupted) {
+      record.interrupted = true;
+      if (!waiting.empty()) room.observer.OnNotice(InterruptNotice(waiting));
+    }
+    if (room.options.interrupts() > 1 && !cancelled) {
+      cancelled = true;
+      for (auto& call : calls) call->Cancel();
+    }
+  }
+  room.observer.OnStageEnd(stage, rows);
+  return rows;
+}
+
 RunRecord RunRollback(Fleet& fleet, const RollbackInput& input, const RunOptions& options,
                       RunObserver& observer) {
   auto mailbox = std::make_shared<Mailbox>();
-  auto probes = std::make_shared<std::vector<std::unique_ptr<CallHandle>>>();
   Leases leases(fleet, mailbox, options);
   RunRecord record;
   record.run_id = options.run_id;
@@ -53,61 +120,15 @@ RunRecord RunRollback(Fleet& fleet, const RollbackInput& input, const RunOptions
   // One run for all nodes: each node's own last run would mix several on servers that must agree.
   record.of_run =
       input.of_run.empty() ? NewestChangingRun(fleet, input.nodes, options, mailbox) : input.of_run;
+  RollbackInput input_of = input;
+  input_of.of_run = record.of_run;
   StagePlan stage;
   stage.play = record.of_run.empty()
                    ? "Nothing to put back"
                    : absl::StrCat("Put back what run ", record.of_run, " changed");
   stage.hosts = input.nodes;
-  observer.OnStageStart(stage, input.nodes);
-  std::set<std::string> running;
-  std::vector<std::unique_ptr<CallHandle>> calls;
-  auto add = [&](ResourceRow row) {
-    observer.OnResource(row);
-    record.rows.push_back(std::move(row));
-  };
-  for (const std::string& node : input.nodes) {
-    if (auto problem = no_lease.find(node); problem != no_lease.end()) {
-      if (absl::IsPermissionDenied(problem->second)) record.denied = true;
-      add(WholeNodeRow(node, 0, &stage, problem->second));
-      continue;
-    }
-    running.insert(node);
-    v1::RollbackStart request;
-    request.set_run_id(options.run_id);
-    request.set_of_run(record.of_run);
-    request.set_include_trust(input.include_trust);
-    request.set_override_gate(options.override_gate);
-    *request.mutable_secrets() = input.secrets;
-    calls.push_back(fleet.Rollback(
-        node, request, options.apply_timeout, [](const v1::ApplyEvent&) {},
-        RouteProofs(fleet, mailbox, probes),
-        ByMail<v1::StageReport>(mailbox, [&, node](absl::StatusOr<v1::StageReport> report) {
-          running.erase(node);
-          if (!report.ok()) {
-            if (absl::IsPermissionDenied(report.status())) record.denied = true;
-            add(WholeNodeRow(node, 0, &stage, report.status()));
-            return;
-          }
-          for (const v1::ResourceOutcome& outcome : report->resources())
-            add({node, outcome.stage(), stage.play, "", outcome});
-        })));
-  }
-  bool cancelled = false;
-  while (!running.empty()) {
-    mailbox->Deliver(kRunTick);
-    leases.RenewWhenDue();
-    std::vector<std::string> waiting(running.begin(), running.end());
-    observer.OnTick(stage, waiting);
-    if (options.interrupts() > 0 && !record.interrupted) {
-      record.interrupted = true;
-      if (!waiting.empty()) observer.OnNotice(InterruptNotice(waiting));
-    }
-    if (options.interrupts() > 1 && !cancelled) {
-      cancelled = true;
-      for (auto& call : calls) call->Cancel();
-    }
-  }
-  observer.OnStageEnd(stage, record.rows);
+  record.rows =
+      RollBackNodes({fleet, options, observer, mailbox, leases}, input_of, stage, no_lease, record);
   const bool unknown =
       !input.of_run.empty() && !record.rows.empty() &&
       std::all_of(record.rows.begin(), record.rows.end(), [](const auto& row) {

@@ -52,4 +52,58 @@ std::string InterruptNotice(const std::vector<std::string>& waiting) {
                       absl::StrJoin(waiting, ", "), " (again to cancel)");
 }
 
+NodeProgress::State StateOfRows(const std::vector<ResourceRow>& rows) {
+  using State = NodeProgress::State;
+  State worst = State::kConverged;
+  auto rank = [](State state) {
+    switch (state) {
+      case State::kConverged:
+        return 0;
+      case State::kPending:
+        return 1;
+      case State::kRefused:
+        return 2;
+      case State::kCancelled:
+        return 3;
+      case State::kRolledBack:
+        return 4;
+      case State::kFailed:
+        return 5;
+      default:
+        return 6;
+    }
+  };
+  for (const ResourceRow& row : rows) {
+    State state = State::kFailed;
+    switch (row.outcome.outcome()) {
+      case v1::OUTCOME_UNCHANGED:
+      case v1::OUTCOME_CHANGED:
+      case v1::OUTCOME_WOULD_CHANGE:
+        state = State::kConverged;
+        break;  // would_change: mode report, nothing depends on it
+      case v1::OUTCOME_PENDING:
+      case v1::OUTCOME_BLOCKED:
+        state = State::kPending;
+        break;
+      case v1::OUTCOME_REFUSED:
+        state = State::kRefused;
+        break;
+      case v1::OUTCOME_CANCELLED:
+        state = State::kCancelled;
+        break;
+      case v1::OUTCOME_ROLLED_BACK:
+        state = State::kRolledBack;
+        break;
+      case v1::OUTCOME_UNREACHABLE:
+        state = State::kUnreachable;
+        break;
+      default:
+        state = State::kFailed;
+        break;
+    }
+    if (rank(state) > rank(worst)) worst = state;
+  }
+  return worst;
+}
+
 }  // namespace trustline::controller

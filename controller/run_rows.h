@@ -1,5 +1,5 @@
-// Rows that speak of a whole node, and the words of a run that is interrupted: what apply and
-// rollback say alike.
+// Rows that speak of a whole node, what rows come to, and the words of a run that is interrupted:
+// what apply and rollback say alike.
 #pragma once
 
 #include <cstdint>
@@ -20,5 +20,8 @@ ResourceRow WholeNodeRow(const std::string& node, uint32_t stage, const StagePla
 ResourceRow NotStartedRow(const std::string& node, const StagePlan& stage, const std::string& why);
 
 std::string InterruptNotice(const std::vector<std::string>& waiting);
+
+// The node's state in a stage, from its rows: the worst counts.
+NodeProgress::State StateOfRows(const std::vector<ResourceRow>& rows);
 
 }  // namespace trustline::controller

@@ -6,68 +6,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "controller/arrival_watch.h"
 #include "controller/leases.h"
 #include "controller/mailbox.h"
 #include "controller/proof_routes.h"
+#include "controller/run_put_back.h"
 #include "controller/run_rows.h"
 
 namespace trustline::controller {
 namespace {
-
-// The node's state in a stage, from its rows: the worst counts.
-NodeProgress::State StateOfRows(const std::vector<ResourceRow>& rows) {
-  using State = NodeProgress::State;
-  State worst = State::kConverged;
-  auto rank = [](State state) {
-    switch (state) {
-      case State::kConverged:
-        return 0;
-      case State::kPending:
-        return 1;
-      case State::kRefused:
-        return 2;
-      case State::kCancelled:
-        return 3;
-      case State::kRolledBack:
-        return 4;
-      case State::kFailed:
-        return 5;
-      default:
-        return 6;
-    }
-  };
-  for (const ResourceRow& row : rows) {
-    State state = State::kFailed;
-    switch (row.outcome.outcome()) {
-      case v1::OUTCOME_UNCHANGED:
-      case v1::OUTCOME_CHANGED:
-      case v1::OUTCOME_WOULD_CHANGE:
-        state = State::kConverged;
-        break;  // would_change: mode report, nothing depends on it
-      case v1::OUTCOME_PENDING:
-      case v1::OUTCOME_BLOCKED:
-        state = State::kPending;
-        break;
-      case v1::OUTCOME_REFUSED:
-        state = State::kRefused;
-        break;
-      case v1::OUTCOME_CANCELLED:
-        state = State::kCancelled;
-        break;
-      case v1::OUTCOME_ROLLED_BACK:
-        state = State::kRolledBack;
-        break;
-      case v1::OUTCOME_UNREACHABLE:
-        state = State::kUnreachable;
-        break;
-      default:
-        state = State::kFailed;
-        break;
-    }
-    if (rank(state) > rank(worst)) worst = state;
-  }
-  return worst;
-}
 
 // Every node of the selection, in the order of the stages' hosts.
 std::vector<std::string> AskedNodes(const RunInput& input) {
@@ -313,6 +260,11 @@ class ApplyRun {
           }
           progress_.pauses_passed.insert({step.stage, step.pause_is_after});
           break;
+        case RolloutStep::Kind::kWatch:
+          CloseStage();
+          if (!Arrived(*stage)) return;
+          progress_.arrived.insert(step.stage);
+          break;
         case RolloutStep::Kind::kStop:
           record_.stopped = step.why;
           CloseStage();
@@ -339,6 +291,31 @@ class ApplyRun {
             ? absl::StrCat("interrupted at the pause: ", prompt)
             : absl::StrCat("stopped at a pause nobody confirmed (--yes confirms all): ", prompt);
     return false;
+  }
+
+  // False: the run stops; a wave that was missed is put back.
+  bool Arrived(const StagePlan& stage) {
+    if (!MovesPointers(input_, stage) || ArrivedEarlier(stage, options_, record_, observer_)) {
+      return true;
+    }
+    ArrivalRecord arrival = WatchArrival(stage, options_, mailbox_, leases_, observer_);
+    if (arrival.end == ArrivalRecord::End::kInterrupted) {
+      progress_.interrupted = true;
+      record_.stopped = "interrupted while the phones were waited for";
+    } else if (arrival.end == ArrivalRecord::End::kMissed) {
+      PutBackWave({fleet_, options_, observer_, mailbox_, leases_}, input_, stage, no_lease_,
+                  arrival, record_);
+      // Ctrl-C while it is put back; what was begun is finished.
+      progress_.interrupted = record_.interrupted;
+    }
+    if (arrival.end != ArrivalRecord::End::kInterrupted) {
+      if (absl::Status status = options_.record_arrival(*stage.arrival, arrival); !status.ok()) {
+        observer_.OnNotice(absl::StrCat("the ledger was not written: ", status.message()));
+      }
+    }
+    const bool reached = arrival.end == ArrivalRecord::End::kReached;
+    record_.arrivals.push_back(std::move(arrival));
+    return reached;
   }
 
   const StagePlan* FindStage(uint32_t number) const {

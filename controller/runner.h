@@ -68,6 +68,7 @@ struct RollbackInput {
   std::string of_run;  // empty: the newest run that changed any of the nodes
   bool include_trust = false;
   v1::SecretValues secrets;
+  uint32_t stage = 0;  // only this stage of `of_run`; 0: all of it
 };
 // Undoes one run on all the nodes at once; a node it did not change is left alone.
 RunRecord RunRollback(Fleet& fleet, const RollbackInput& input, const RunOptions& options,

@@ -45,4 +45,24 @@ absl::StatusOr<std::string> WhyTrustMustStay(HistoryStore& history, const std::s
   return missing.empty() ? "" : NameThem(missing);
 }
 
+absl::Status RecordWave(HistoryStore& history, const std::string& playbook,
+                        const ArrivalDemand& demand, const ArrivalRecord& arrival) {
+  std::vector<ArrivalFinding> findings;
+  for (const FoundPhone& phone : arrival.phones.phones) {
+    ArrivalFinding& finding = findings.emplace_back();
+    finding.device = phone.device;
+    finding.arrived = phone.arrived && !arrival.put_back;
+    if (phone.arrived && arrival.put_back) {
+      finding.reason =
+          absl::StrCat("had moved when ",
+                       arrival.wave.empty() ? "its pointers were put back"
+                                            : absl::StrCat("wave ", arrival.wave, " was put back"));
+    } else {
+      finding.reason = phone.why;
+    }
+  }
+  return history.RecordArrivals(demand.exchange, playbook, findings, arrival.ended,
+                                /*whole_fleet=*/false);
+}
+
 }  // namespace trustline::controller

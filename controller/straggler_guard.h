@@ -16,4 +16,10 @@ absl::StatusOr<std::string> WhySourceMustStay(HistoryStore& history, const std::
 // the history knows that run, else of any. Empty: it may be.
 absl::StatusOr<std::string> WhyTrustMustStay(HistoryStore& history, const std::string& of_run);
 
+// Writes down what became of a wave. One that was put back is missing as a whole: who had moved is
+// on the way back. Phones that the evidence excludes are not in the ledger. It is no verification
+// of the fleet. The statuses of HistoryStore::RecordArrivals.
+absl::Status RecordWave(HistoryStore& history, const std::string& playbook,
+                        const ArrivalDemand& demand, const ArrivalRecord& arrival);
+
 }  // namespace trustline::controller

@@ -161,7 +161,9 @@ int HistoryShowCommand(const Arguments& arguments) {
     stage.wave = record->rows[at].wave;
     stage.hosts = record->nodes;
     std::vector<ResourceRow> rows;
-    for (; at < record->rows.size() && record->rows[at].stage == stage.number; ++at)
+    for (; at < record->rows.size() && record->rows[at].stage == stage.number &&
+           record->rows[at].play == stage.play;
+         ++at)
       rows.push_back(record->rows[at]);
     printer.OnStageStart(stage, {});
     printer.OnStageEnd(stage, rows);

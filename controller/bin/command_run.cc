@@ -5,6 +5,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "controller/arrival_look.h"
 #include "controller/bin/commands.h"
 #include "controller/bin/gate_advice.h"
 #include "controller/bin/session.h"
@@ -201,6 +202,16 @@ int ApplyCommand(const Arguments& arguments) {
   options.ended_runs = begun->ended;
   options.why_source_must_stay = [&] {
     return WhySourceMustStay(**history, prepared->input.playbook.name);
+  };
+  options.look_for_arrivals = [](const ArrivalDemand& demand,
+                                 const std::function<bool()>& cancelled) {
+    return LookForArrivals(demand, cancelled, absl::Now());
+  };
+  options.arrived_in = [&](const StagePlan& stage) {
+    return (*history)->LastArrival(prepared->input.playbook.name, stage.play, stage.wave);
+  };
+  options.record_arrival = [&](const ArrivalDemand& demand, const ArrivalRecord& arrival) {
+    return RecordWave(**history, prepared->input.playbook.name, demand, arrival);
   };
   return Observed(arguments, begun->run_id, **history, [&](RunObserver& observer) {
     RunRecord record = RunApply(*prepared->fleet, prepared->input, options, observer);

@@ -34,6 +34,16 @@ CREATE TABLE stragglers(
 CREATE TABLE verifications(
   exchange TEXT NOT NULL, playbook TEXT NOT NULL, checked_ms INTEGER NOT NULL, devices INTEGER NOT NULL, missing INTEGER NOT NULL) STRICT;
 CREATE INDEX verifications_by_playbook ON verifications(playbook, checked_ms);
+)sql",
+    // How waves of phones came along, and every phone of them as it was last seen.
+    R"sql(
+CREATE TABLE arrivals(
+  run_id TEXT NOT NULL REFERENCES runs(run_id), stage INTEGER NOT NULL, play TEXT NOT NULL, wave TEXT NOT NULL, ended_as INTEGER NOT NULL,
+  put_back INTEGER NOT NULL, at_least INTEGER NOT NULL, within_ms INTEGER NOT NULL, began_ms INTEGER NOT NULL, ended_ms INTEGER NOT NULL,
+  excluded INTEGER NOT NULL, problem TEXT NOT NULL, PRIMARY KEY(run_id, stage)) STRICT;
+CREATE TABLE arrival_phones(
+  run_id TEXT NOT NULL REFERENCES runs(run_id), stage INTEGER NOT NULL, position INTEGER NOT NULL, device TEXT NOT NULL,
+  arrived INTEGER NOT NULL, counts INTEGER NOT NULL, why TEXT NOT NULL, PRIMARY KEY(run_id, stage, position)) STRICT;
 )sql"};
 constexpr int kSchemaVersion = static_cast<int>(std::size(kSteps));
 

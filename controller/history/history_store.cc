@@ -14,6 +14,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "controller/history/arrivals.h"
 #include "controller/history/database.h"
 #include "trust/status_macros.h"
 
@@ -123,7 +124,7 @@ absl::Status HistoryStore::Finish(const RunRecord& record, int exit_code) {
                              .Bind(task.task)
                              .Run());
     }
-    return absl::OkStatus();
+    return FinishArrivals(impl_->db(), record);
   });
 }
 
@@ -236,6 +237,7 @@ absl::StatusOr<RunRecord> HistoryStore::Load(const std::string& run_id) {
     record.skipped.push_back(
         {statement.Text(0), static_cast<uint32_t>(statement.Int(1)), statement.Text(2)});
   TL_RETURN_IF_ERROR(statement.status());
+  TL_ASSIGN_OR_RETURN(record.arrivals, LoadArrivals(impl_->db(), run_id));
   return record;
 }
 

@@ -72,11 +72,18 @@ class HistoryStore {
   // When a node last answered, in any run.
   absl::StatusOr<LastSeen> NodeLastSeen(const std::string& node);
 
+  // The run in which the phones of a wave arrived, when that is the last word on them; empty where
+  // they never did, or were missed or not waited for since.
+  absl::StatusOr<std::string> LastArrival(const std::string& playbook, const std::string& play,
+                                          const std::string& wave);
+
   // Writes a verification of the fleet down. Who is missing enters the ledger, or stays in it with
-  // the new reason; who arrived leaves it. An excuse holds until the device has arrived once.
+  // the new reason; who arrived leaves it. An excuse holds until the device has arrived once. Of
+  // anything less than the `whole_fleet` it is not remembered that the fleet was verified.
   // InvalidArgument: no exchange or playbook, an empty device name.
   absl::Status RecordArrivals(const std::string& exchange, const std::string& playbook,
-                              const std::vector<ArrivalFinding>& arrivals, absl::Time now);
+                              const std::vector<ArrivalFinding>& arrivals, absl::Time now,
+                              bool whole_fleet = true);
   // When the fleet was last verified for a playbook; InfinitePast: never.
   absl::StatusOr<absl::Time> LastVerification(const std::string& playbook);
   // Missing ones, and with `settled` the others too; by exchange, playbook, device. Empty filters

@@ -15,7 +15,7 @@ constexpr auto kExcused = static_cast<int64_t>(Straggler::State::kExcused);
 
 absl::Status HistoryStore::RecordArrivals(const std::string& exchange, const std::string& playbook,
                                           const std::vector<ArrivalFinding>& arrivals,
-                                          absl::Time now) {
+                                          absl::Time now, bool whole_fleet) {
   if (exchange.empty() || playbook.empty()) {
     return absl::InvalidArgumentError(
         "stragglers are kept by exchange and playbook; both are needed");
@@ -26,13 +26,15 @@ absl::Status HistoryStore::RecordArrivals(const std::string& exchange, const std
   return impl_->InTransaction([&]() -> absl::Status {
     int64_t missing = 0;
     for (const ArrivalFinding& arrival : arrivals) missing += arrival.arrived ? 0 : 1;
-    Statement verification(impl_->db(), "INSERT INTO verifications VALUES(?,?,?,?,?)");
-    TL_RETURN_IF_ERROR(verification.Bind(exchange)
-                           .Bind(playbook)
-                           .Bind(absl::ToUnixMillis(now))
-                           .Bind(static_cast<int64_t>(arrivals.size()))
-                           .Bind(missing)
-                           .Run());
+    if (whole_fleet) {
+      Statement verification(impl_->db(), "INSERT INTO verifications VALUES(?,?,?,?,?)");
+      TL_RETURN_IF_ERROR(verification.Bind(exchange)
+                             .Bind(playbook)
+                             .Bind(absl::ToUnixMillis(now))
+                             .Bind(static_cast<int64_t>(arrivals.size()))
+                             .Bind(missing)
+                             .Run());
+    }
     for (const ArrivalFinding& arrival : arrivals) {
       if (arrival.arrived) {
         Statement update(impl_->db(),

@@ -14,10 +14,8 @@
 #include <vector>
 
 #include "absl/strings/escaping.h"
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
-#include "trust/dhcp_message.h"
+#include "controller/playbook/phone_scope.h"
 #include "trust/phone/classes.h"
 #include "trust/phone/evidence_csv.h"
 
@@ -29,44 +27,6 @@ namespace fs = std::filesystem;
 constexpr size_t kExamples = 5;
 constexpr size_t kMaxListFile =
     1 << 20;  // phones refuse lists of more than 64 KB; the gate says so
-
-struct Network {
-  uint32_t base = 0, mask = 0;
-  bool Has(uint32_t address) const { return (address & mask) == base; }
-};
-
-std::optional<Network> ParseNetwork(const std::string& text) {
-  const std::vector<std::string> parts = absl::StrSplit(text, '/');
-  uint32_t bits = 0;
-  if (parts.size() != 2 || !absl::SimpleAtoi(parts[1], &bits) || bits > 32) return std::nullopt;
-  const absl::StatusOr<uint32_t> address = ParseIpv4(parts[0]);
-  if (!address.ok()) return std::nullopt;
-  const uint32_t mask = bits == 0 ? 0 : ~uint32_t{0} << (32 - bits);
-  return Network{*address & mask, mask};
-}
-
-// A phone whose place is not known may be anywhere.
-bool MayBeIn(const PhoneEvidence& phone, const std::string& subnet) {
-  if (!phone.subnet.empty()) return phone.subnet == subnet;
-  if (phone.address.empty()) return true;
-  const std::optional<Network> network = ParseNetwork(subnet);
-  const absl::StatusOr<uint32_t> address = ParseIpv4(phone.address);
-  return !network || !address.ok() || network->Has(*address);
-}
-
-bool InScope(const PhoneEvidence& phone, const v1::PointerScope& scope) {
-  if (!scope.reservation().empty()) return phone.mac == CanonicalMac(scope.reservation());
-  if (!scope.subnet().empty()) return MayBeIn(phone, scope.subnet());
-  return true;
-}
-
-std::string DeviceOf(const std::string& mac) {
-  std::string device = "SEP";
-  for (const char c : mac) {
-    if (c != ':') device += static_cast<char>(std::toupper(static_cast<unsigned char>(c)));
-  }
-  return device;
-}
 
 std::optional<std::string> ReadWhole(const fs::path& path, size_t limit) {
   std::error_code error;

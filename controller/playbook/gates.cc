@@ -49,7 +49,24 @@ const Play& GateMaker::PlayOf(const Play& play) {
 }
 
 void GateMaker::Add(uint32_t gate, uint32_t guarded, GateSettings settings) {
-  gates_.push_back({gate, guarded, std::move(settings)});
+  gates_.push_back({gate, guarded, std::move(settings), std::nullopt});
+}
+
+const GateMaker::Gate* GateMaker::GateOf(uint32_t guarded) const {
+  const auto found = std::find_if(gates_.begin(), gates_.end(),
+                                  [&](const Gate& gate) { return gate.guarded == guarded; });
+  return found == gates_.end() ? nullptr : &*found;
+}
+
+const v1::TrustGateSpec* GateMaker::SpecFor(uint32_t guarded) const {
+  const Gate* gate = GateOf(guarded);
+  return gate != nullptr && gate->made ? &*gate->made : nullptr;
+}
+
+std::string GateMaker::PhonesFor(uint32_t guarded) const {
+  const Gate* gate = GateOf(guarded);
+  return gate == nullptr ? ""
+                         : (std::filesystem::path(directory_) / gate->settings.phones).string();
 }
 
 void GateMaker::MakeDrafts(const std::vector<StageDraft>& stages, Drafts& drafts,
@@ -70,6 +87,7 @@ void GateMaker::MakeDrafts(const std::vector<StageDraft>& stages, Drafts& drafts
     spec.set_name(name);
     for (const v1::GatedPointer& pointer : pointers) *spec.add_pointers() = pointer;
     if (!AddGateEvidence(directory_, gate.settings, spec, diagnostics_, input_missing)) continue;
+    gate.made = spec;
     for (const std::string& judge : stage->hosts) {
       ResourceDraft draft;
       draft.task = &stage->play->tasks.front();

@@ -4,6 +4,7 @@
 
 #include <deque>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -29,6 +30,12 @@ class GateMaker {
   // Makes the trust_gate of every gate from the pointers among `drafts`. Before ids are settled.
   // `input_missing` when the evidence file is not there.
   void MakeDrafts(const std::vector<StageDraft>& stages, Drafts& drafts, bool& input_missing);
+  // What the gate that judges the stage `guarded` asks, with its pointers and phones; null where
+  // there is none. After MakeDrafts.
+  const v1::TrustGateSpec* SpecFor(uint32_t guarded) const;
+  // The evidence file of that gate; empty where there is none.
+  std::string PhonesFor(uint32_t guarded) const;
+
   // Tells the pointers whom to ask. After ids are settled.
   void LinkPointers(const std::vector<StageDraft>& stages, Drafts& drafts) const;
 
@@ -40,7 +47,9 @@ class GateMaker {
   struct Gate {
     uint32_t number = 0, guarded = 0;
     GateSettings settings;
+    std::optional<v1::TrustGateSpec> made;
   };
+  const Gate* GateOf(uint32_t guarded) const;
 
   const std::string directory_;
   yaml::Diagnostics& diagnostics_;

@@ -42,6 +42,8 @@ struct Play {
   std::optional<yaml::Value> serial, max_fail_percentage, waves;
   std::optional<yaml::Value> gate;
   yaml::Span gate_span;  // of the key
+  std::optional<yaml::Value> arrival;
+  yaml::Span arrival_span;  // of the key
   bool require_no_stragglers = false;
   std::vector<Word> tags;
   std::vector<Task> tasks;                               // without pauses

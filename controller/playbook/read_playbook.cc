@@ -21,8 +21,8 @@ using yaml::Value;
 
 const std::vector<std::string>& PlayKeys() {
   static const auto* const kKeys = new std::vector<std::string>{
-      "name",  "hosts",    "vars",  "serial", "max_fail_percentage",  "tags",
-      "tasks", "handlers", "waves", "gate",   "require_no_stragglers"};
+      "name",     "hosts", "vars", "serial",  "max_fail_percentage",  "tags", "tasks",
+      "handlers", "waves", "gate", "arrival", "require_no_stragglers"};
   return *kKeys;
 }
 
@@ -118,6 +118,9 @@ class Reader {
       } else if (key == "gate") {
         play.gate = Checked(given);
         play.gate_span = member.key_span;
+      } else if (key == "arrival") {
+        play.arrival = Checked(given);
+        play.arrival_span = member.key_span;
       } else if (key == "require_no_stragglers") {
         play.require_no_stragglers = ReadFlag(member);
       } else if (key != "tasks" && key != "handlers") {
@@ -135,6 +138,13 @@ class Reader {
   }
 
   void CheckGate(const Play& play) {
+    if (play.arrival && !play.gate) {
+      diagnostics_.Error(
+          play.arrival_span,
+          absl::StrCat("play \"", play.name,
+                       "\" has an arrival but no gate: its phones are those that the "
+                       "gate names"));
+    }
     if (!play.gate) return;
     for (const Task& task : play.tasks) {
       if (task.kind->rule.pointer()) return;

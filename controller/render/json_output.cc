@@ -139,6 +139,38 @@ Json SplitsJson(const RunRecord& record) {
   return array;
 }
 
+Json ArrivalsJson(const RunRecord& record) {
+  constexpr const char* kEnds[] = {"reached", "missed", "interrupted"};
+  Json array = Json::array();
+  for (const ArrivalRecord& arrival : record.arrivals) {
+    Json moved = Json::array(), missing = Json::array();
+    for (const FoundPhone& phone : arrival.phones.phones) {
+      if (phone.arrived) {
+        moved.push_back(phone.device);
+      } else {
+        missing.push_back(
+            {{"device", phone.device}, {"counts", phone.counts}, {"reason", phone.why}});
+      }
+    }
+    array.push_back({{"stage", arrival.stage},
+                     {"play", arrival.play},
+                     {"wave", arrival.wave},
+                     {"end", kEnds[static_cast<int>(arrival.end)]},
+                     {"put_back", arrival.put_back},
+                     {"at_least_percent", arrival.at_least},
+                     {"within_seconds", absl::ToInt64Seconds(arrival.within)},
+                     {"began", TimeOrNull(arrival.began)},
+                     {"ended", TimeOrNull(arrival.ended)},
+                     {"phones", arrival.phones.Counted()},
+                     {"arrived", arrival.phones.Arrived()},
+                     {"excluded", arrival.phones.excluded},
+                     {"moved", std::move(moved)},
+                     {"missing", std::move(missing)},
+                     {"problem", arrival.problem}});
+  }
+  return array;
+}
+
 Json RunFields(const RunRecord& record, int exit_code) {
   return {{"run_id", record.run_id},
           {"command", record.command},
@@ -149,6 +181,7 @@ Json RunFields(const RunRecord& record, int exit_code) {
           {"of_run", record.of_run},
           {"gate_override", record.gate_override},
           {"partial", SplitsJson(record)},
+          {"arrivals", ArrivalsJson(record)},
           {"stopped", record.stopped},
           {"interrupted", record.interrupted},
           {"exit_code", exit_code},

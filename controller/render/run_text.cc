@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "controller/arrival_watch.h"
 #include "controller/render/gate_text.h"
 
 namespace trustline::controller {
@@ -292,6 +293,33 @@ void ProgressLine::OnNotice(const std::string& text) {
   inner_.OnNotice(text);
 }
 
+namespace {
+
+// Who is where after a wave; of one that went on, only who is not there.
+std::string ArrivalText(const ArrivalRecord& arrival) {
+  const bool reached = arrival.end == ArrivalRecord::End::kReached;
+  std::string text = absl::StrCat(
+      "arrival of ", arrival.wave.empty() ? arrival.play : absl::StrCat("wave ", arrival.wave),
+      ": ", ArrivalCounts(arrival.phones), reached ? "" : ", ",
+      reached                                           ? ""
+      : arrival.end == ArrivalRecord::End::kInterrupted ? "interrupted"
+      : arrival.put_back                                ? "too few; put back"
+                                                        : "too few",
+      "\n");
+  for (const FoundPhone& phone : arrival.phones.phones) {
+    if (phone.arrived) {
+      if (!reached) absl::StrAppend(&text, "  moved already: ", phone.device, "\n");
+    } else {
+      absl::StrAppend(&text,
+                      phone.counts ? "  not arrived: " : "  not moved by DHCP: ", phone.device,
+                      phone.why.empty() ? "" : "  ", phone.why, "\n");
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
 void PrintRecap(const RunRecord& record, const TextOptions& options, std::ostream& out) {
   out << Banner("PLAY RECAP", options.style) << "\n";
   size_t width = 0;
@@ -318,6 +346,7 @@ void PrintRecap(const RunRecord& record, const TextOptions& options, std::ostrea
                                line)
         << "\n";
   }
+  for (const ArrivalRecord& arrival : record.arrivals) out << ArrivalText(arrival);
   if (!record.stopped.empty())
     out << options.style.Apply(Paint::kBad, absl::StrCat("stopped: ", record.stopped)) << "\n";
   if (record.interrupted)

@@ -229,6 +229,29 @@ Json Gate() {
   return gate;
 }
 
+Json Arrival() {
+  const auto time = [](const char* description) {
+    Json json = OrTemplate({{"type", "string"}, {"pattern", "^[1-9][0-9]*[smhd]$"}});
+    json["description"] = description;
+    return json;
+  };
+  Json share = OrTemplate({{"type", "string"}, {"pattern", "^([1-9][0-9]?|100)%$"}});
+  share["description"] = "share of the wave's phones that must hold a list of the destination";
+  const Json properties = {
+      {"at_least", std::move(share)},
+      {"within", time("how long they have, from the end of the wave's pause on: 30m")},
+      {"every", time("how often their evidence is read again; 30s where nothing is said")},
+  };
+  Json arrival = OrTemplate({{"type", "object"},
+                             {"properties", properties},
+                             {"required", Json::array({"at_least", "within"})},
+                             {"additionalProperties", false}});
+  arrival["description"] =
+      "wait for the gate's phones after each wave; stop and put the wave's pointers back when too "
+      "few arrive";
+  return arrival;
+}
+
 Json Play() {
   const Json batch = {
       {"anyOf", Json::array({Json{{"type", "integer"}, {"minimum", 1}},
@@ -261,6 +284,7 @@ Json Play() {
       {"handlers", list_of("handler", "services to restart or reload when a task notifies them")},
       {"waves", std::move(waves)},
       {"gate", Gate()},
+      {"arrival", Arrival()},
       {"require_no_stragglers",
        {{"description",
          "for plays that take the source away: wait until every phone has arrived or is excused"},

@@ -56,6 +56,24 @@ class RollbackTest : public ::testing::Test {
     EXPECT_TRUE(report.ok()) << report.status();
     return report.ok() ? *report : v1::StageReport();
   }
+  v1::StageReport RollbackOfStage(const std::string& run, uint32_t stage) {
+    v1::RollbackStart request;
+    request.set_run_id(run);  // a run that puts a stage of its own back
+    request.set_of_run(run);
+    request.set_stage(stage);
+    auto report = node.converger().Rollback(request, node.prover, nullptr);
+    EXPECT_TRUE(report.ok()) << report.status();
+    return report.ok() ? *report : v1::StageReport();
+  }
+  // Three waves of one playbook, the last one about a scope that the first one had as well.
+  v1::Envelope Waves() {
+    v1::Resource second = PointerResource("10.31.0.0/24", {"10.20.0.11"});
+    second.set_stage(2);
+    v1::Resource third = PointerResource("10.30.0.0/24", {"10.20.0.12"});
+    third.set_id("pointer once more");
+    third.set_stage(3);
+    return node.Document({PointerResource("10.30.0.0/24", {"10.20.0.11"}), second, third});
+  }
   std::string Bytes(const std::string& path) {
     const auto image = node.host.files.Read(path);
     return image.ok() ? image->bytes : "absent";
@@ -278,6 +296,71 @@ TEST_F(RollbackTest, AllStagesOfTheRunGoBackInOneTransaction) {
   EXPECT_EQ(*node.host.files.Read(kPointer), old);
   EXPECT_EQ(Bytes("/etc/pointers/10.31.0.0_24"), "absent");
   EXPECT_EQ(Status().documents_size(), 0);
+}
+
+TEST_F(RollbackTest, Scenario34OnlyTheNamedStageOfTheRunGoesBack) {
+  const v1::Envelope document = Waves();
+  for (uint32_t stage = 1; stage <= 3; ++stage) ApplyRun(document, stage, "r1");
+  const auto rolled = RollbackOfStage("r1", 3);
+  EXPECT_EQ(OutcomeOf(rolled, "pointer once more"), v1::OUTCOME_CHANGED);
+  EXPECT_EQ(OutcomeOf(rolled, "pointer 10.31.0.0/24"), v1::OUTCOME_UNSPECIFIED);
+  EXPECT_EQ(rolled.resources(0).summary(), "as before stage 3 of run r1");
+  // The waves before it stay, and stay in force.
+  EXPECT_EQ(Bytes(kPointer), "10.20.0.11");
+  EXPECT_EQ(Bytes("/etc/pointers/10.31.0.0_24"), "10.20.0.11");
+  EXPECT_EQ(Status().documents(0).stages_passed(), 2u);
+  EXPECT_EQ(Status().documents(0).resources(), 2u);
+  EXPECT_THAT(Status().held(), HasSubstr("stage 3 of run r1"));
+  // Once more is nothing; the next one is the stage before it, then the whole run.
+  EXPECT_EQ(OutcomeOf(RollbackOfStage("r1", 3), "rollback"), v1::OUTCOME_UNCHANGED);
+  EXPECT_EQ(OutcomeOf(RollbackOfStage("r1", 2), "pointer 10.31.0.0/24"), v1::OUTCOME_CHANGED);
+  EXPECT_EQ(Bytes("/etc/pointers/10.31.0.0_24"), "absent");
+  RollbackOf("r1");
+  EXPECT_EQ(*node.host.files.Read(kPointer), old);
+  EXPECT_EQ(Status().documents_size(), 0);
+}
+
+TEST_F(RollbackTest, Scenario34AStagePutBackIsAppliedAgainByTheNextRun) {
+  const v1::Envelope document = Waves();
+  for (uint32_t stage = 1; stage <= 3; ++stage) ApplyRun(document, stage, "r1");
+  RollbackOfStage("r1", 3);
+  for (uint32_t stage = 1; stage <= 2; ++stage) ApplyRun(document, stage, "r2");
+  EXPECT_EQ(Bytes(kPointer), "10.20.0.11");
+  ApplyRun(document, 3, "r2");
+  EXPECT_EQ(Bytes(kPointer), "10.20.0.12");
+  EXPECT_EQ(Status().documents(0).stages_passed(), 3u);
+}
+
+TEST_F(RollbackTest, Scenario34AStageBeforeALaterOneOfTheRunIsRefused) {
+  const v1::Envelope document = Waves();
+  for (uint32_t stage = 1; stage <= 3; ++stage) ApplyRun(document, stage, "r1");
+  const auto refused = RollbackOfStage("r1", 1);
+  EXPECT_EQ(OutcomeOf(refused, "rollback"), v1::OUTCOME_REFUSED);
+  EXPECT_THAT(refused.resources(0).reasons(),
+              ElementsAre("run r1 (stage 3) changed this node after stage 1 of run r1; roll back "
+                          "r1 (stage 3) first"));
+  EXPECT_EQ(Bytes(kPointer), "10.20.0.12");
+}
+
+TEST_F(RollbackTest, Scenario34AnOlderDocumentIsInForceAgainForTheStagePutBack) {
+  ApplyRun(node.Document({PointerResource("10.30.0.0/24", {"10.20.0.9"})}), 1, "r0");
+  v1::Resource second = PointerResource("10.31.0.0/24", {"10.20.0.11"});
+  second.set_stage(2);
+  const v1::Envelope document =
+      node.Document({PointerResource("10.30.0.0/24", {"10.20.0.11"}), second});
+  ApplyRun(document, 1, "r1");
+  RollbackOfStage("r1", 1);
+  EXPECT_EQ(Bytes(kPointer), "10.20.0.9");
+  EXPECT_EQ(Status().documents(0).resources(), 1u);
+  EXPECT_EQ(Status().documents(0).converged(), 1u);
+}
+
+TEST_F(RollbackTest, AStageOfNoNamedRunIsAnError) {
+  v1::RollbackStart request;
+  request.set_run_id("r2");
+  request.set_stage(1);
+  EXPECT_TRUE(
+      absl::IsInvalidArgument(node.converger().Rollback(request, node.prover, nullptr).status()));
 }
 
 TEST_F(RollbackTest, StagesOfTheRunThatChangedNothingGoBackToo) {

@@ -50,7 +50,8 @@ TEST(PlaybookSchema, DescribesPlaysAndTasks) {
   const Json& play = schema["$defs"]["play"];
   EXPECT_THAT(Keys(play["properties"]),
               UnorderedElementsAre("name", "hosts", "vars", "serial", "max_fail_percentage", "tags",
-                                   "tasks", "handlers", "waves", "gate", "require_no_stragglers"));
+                                   "tasks", "handlers", "waves", "gate", "arrival",
+                                   "require_no_stragglers"));
   std::vector<std::string> task = {"name",  "when",   "loop", "tags",
                                    "after", "notify", "mode", "pause"};
   for (const KindDescriptor& kind : AllKinds()) task.push_back(kind.name);

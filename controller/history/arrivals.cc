@@ -1,0 +1,100 @@
+#include "controller/history/arrivals.h"
+
+#include <utility>
+
+#include "trust/status_macros.h"
+
+namespace trustline::controller {
+
+absl::StatusOr<std::string> HistoryStore::LastArrival(const std::string& playbook,
+                                                      const std::string& play,
+                                                      const std::string& wave) {
+  Statement statement(impl_->db(),
+                      "SELECT a.run_id, a.ended_as FROM arrivals a JOIN runs r USING(run_id) WHERE "
+                      "r.playbook=? AND a.play=? AND a.wave=? ORDER BY a.ended_ms DESC, r.rowid "
+                      "DESC LIMIT 1");
+  std::string run_id;
+  if (statement.Bind(playbook).Bind(play).Bind(wave).Next() &&
+      statement.Int(1) == static_cast<int64_t>(ArrivalRecord::End::kReached)) {
+    run_id = statement.Text(0);
+  }
+  TL_RETURN_IF_ERROR(statement.status());
+  return run_id;
+}
+
+absl::Status FinishArrivals(sqlite3* db, const RunRecord& record) {
+  for (const ArrivalRecord& arrival : record.arrivals) {
+    Statement insert(db, "INSERT INTO arrivals VALUES(?,?,?,?,?,?,?,?,?,?,?,?)");
+    TL_RETURN_IF_ERROR(insert.Bind(record.run_id)
+                           .Bind(static_cast<int64_t>(arrival.stage))
+                           .Bind(arrival.play)
+                           .Bind(arrival.wave)
+                           .Bind(static_cast<int64_t>(arrival.end))
+                           .Bind(static_cast<int64_t>(arrival.put_back))
+                           .Bind(static_cast<int64_t>(arrival.at_least))
+                           .Bind(absl::ToInt64Milliseconds(arrival.within))
+                           .Bind(absl::ToUnixMillis(arrival.began))
+                           .Bind(absl::ToUnixMillis(arrival.ended))
+                           .Bind(static_cast<int64_t>(arrival.phones.excluded))
+                           .Bind(arrival.problem)
+                           .Run());
+    int64_t position = 0;
+    for (const FoundPhone& phone : arrival.phones.phones) {
+      Statement row(db, "INSERT INTO arrival_phones VALUES(?,?,?,?,?,?,?)");
+      TL_RETURN_IF_ERROR(row.Bind(record.run_id)
+                             .Bind(static_cast<int64_t>(arrival.stage))
+                             .Bind(position++)
+                             .Bind(phone.device)
+                             .Bind(static_cast<int64_t>(phone.arrived))
+                             .Bind(static_cast<int64_t>(phone.counts))
+                             .Bind(phone.why)
+                             .Run());
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<ArrivalRecord>> LoadArrivals(sqlite3* db, const std::string& run_id) {
+  std::vector<ArrivalRecord> arrivals;
+  {
+    Statement statement(db,
+                        "SELECT stage, play, wave, ended_as, put_back, at_least, within_ms, "
+                        "began_ms, ended_ms, excluded, problem FROM arrivals WHERE run_id=? "
+                        "ORDER BY stage");
+    statement.Bind(run_id);
+    while (statement.Next()) {
+      ArrivalRecord arrival;
+      arrival.stage = static_cast<uint32_t>(statement.Int(0));
+      arrival.play = statement.Text(1);
+      arrival.wave = statement.Text(2);
+      const int64_t end = statement.Int(3);
+      if (end < 0 || end > static_cast<int64_t>(ArrivalRecord::End::kInterrupted)) {
+        return absl::DataLossError("history: an arrival of run " + run_id + " is damaged");
+      }
+      arrival.end = static_cast<ArrivalRecord::End>(end);
+      arrival.put_back = statement.Int(4) != 0;
+      arrival.at_least = static_cast<int>(statement.Int(5));
+      arrival.within = absl::Milliseconds(statement.Int(6));
+      arrival.began = absl::FromUnixMillis(statement.Int(7));
+      arrival.ended = absl::FromUnixMillis(statement.Int(8));
+      arrival.phones.excluded = static_cast<int>(statement.Int(9));
+      arrival.problem = statement.Text(10);
+      arrivals.push_back(std::move(arrival));
+    }
+    TL_RETURN_IF_ERROR(statement.status());
+  }
+  for (ArrivalRecord& arrival : arrivals) {
+    Statement statement(db,
+                        "SELECT device, arrived, counts, why FROM arrival_phones WHERE run_id=? "
+                        "AND stage=? ORDER BY position");
+    statement.Bind(run_id).Bind(static_cast<int64_t>(arrival.stage));
+    while (statement.Next()) {
+      arrival.phones.phones.push_back(
+          {statement.Text(0), statement.Int(1) != 0, statement.Int(2) != 0, statement.Text(3)});
+    }
+    TL_RETURN_IF_ERROR(statement.status());
+  }
+  return arrivals;
+}
+
+}  // namespace trustline::controller

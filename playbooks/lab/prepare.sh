@@ -63,16 +63,16 @@ install_packages() {
 
 # build PRESET [TARGET...]
 build() {
-  local preset=$1 log
+  local preset=$1 dir log
   shift
-  log=$(mktemp)
+  dir=$root/build${preset_suffix[$preset]}
+  log=$dir/build.log
+  mkdir -p "$dir"
   # Output only where it helps: a quiet build is a good build.
-  if ! { cmake -S "$root" --preset "$preset" && cmake --build "$root/build${preset_suffix[$preset]}" ${1:+--target "$@"}; } >"$log" 2>&1; then
+  if ! { cmake -S "$root" --preset "$preset" && cmake --build "$dir" ${1:+--target "$@"}; } >"$log" 2>&1; then
     grep -aE 'error|FAILED|CMake Error' "$log" | head -40 >&2
     tail -30 "$log" >&2
-    rm -f "$log"
     return 1
   fi
-  rm -f "$log"
 }
 declare -A preset_suffix=([default]= [dev]=-dev [sanitize]=-sanitize [fuzz]=-fuzz)

@@ -35,6 +35,27 @@ show_migration() {
   say "moved to the destination and back: $source_bytes -> $destination_bytes -> $source_bytes"
 }
 
+# Every wave waits for its phones. The pilot's is reset and arrives; nobody resets the others, so their wave, and only theirs, is put back.
+show_late_phones() {
+  local code=0 pid
+  phase "migrate, and wait for the phones of every wave"
+  sed 's|^  gate: |  arrival: { at_least: "100%", within: 40s, every: 1s }\n&|' "$root/playbooks/migrate-phones.yml" >"$lab/migrate-and-wait.yml"
+  operate apply "$lab/migrate-and-wait.yml" -i "$lab/inventory.yml" >"$lab/late" 2>&1 || exit $? &
+  pid=$!
+  wait_for 60 "the pilot's pointer" pilot_moved
+  reset_phones
+  say_phones
+  write_evidence >"$lab/phones.new"
+  mv "$lab/phones.new" "$lab/phones.csv"
+  wait $pid || code=$?
+  cat "$lab/late"
+  [ $code = 12 ] || fail "apply ended with exit code $code instead of 12"
+  show_pointer "what the phones get after the second wave was put back"
+  [ "$floor_gets $pilot_gets" = "$source_bytes $destination_bytes" ] || fail "not exactly the second wave was put back"
+  say "the pilot stays at the destination, the floor at the source, exit 12"
+}
+pilot_moved() { [ "$(option150 "$(phone_mac 1)")" = $destination_bytes ]; }
+
 # One thing is wrong: the gate refuses before option 150 changes; with the gate overridden phones are locked.
 show_break() {
   local name=$1 code=0 units

@@ -77,7 +77,7 @@ class LabTest : public ::testing::Test {
   std::unique_ptr<Program> lab_;
 };
 
-TEST_F(LabTest, MovesThePhonesChangesNothingTheSecondTimeAndPutsThePointerBack) {
+TEST_F(LabTest, Scenario01MovesThePhonesChangesNothingTheSecondTimeAndPutsThePointerBack) {
   const Finished done = lab_->Wait(kWholeRun);
   ASSERT_EQ(done.exit_code, 0) << done;
   const std::string src = "0a0a000b0a0a000c", dst = "0a14000b0a14000c";
@@ -184,6 +184,80 @@ TEST_P(LabBreakTest, IsRefusedBeforeOption150ChangesAndLocksPhonesWhenTheGateIsO
   EXPECT_THAT(then, HasSubstr("phone on floor 3: 0a14000b0a14000c"));
   EXPECT_THAT(then, HasSubstr(absl::StrCat("; ", GetParam().locked, " locked\n")));
   ExpectNothingLeft();
+}
+
+class LabLatePhonesTest : public LabTest {
+  std::vector<std::string> Options() const override { return {"--late-phones"}; }
+};
+
+TEST_F(LabLatePhonesTest, Scenario34TheWaveWhosePhonesStayAwayIsPutBackAndNoOther) {
+  const Finished done = lab_->Wait(kWholeRun);
+  ASSERT_EQ(done.exit_code, 0) << done;
+  // Nobody was reset but the pilot, by whom the first wave was waited for.
+  EXPECT_THAT(done.out, HasSubstr("1 of 20 phones at the destination, 19 at the source; 0 locked"));
+  EXPECT_THAT(done.out, HasSubstr("wave pilot: 1 of 1 phone arrived (100%)"));
+  EXPECT_THAT(done.out, ContainsRegex("wave floor 3: .* within 40s, 100% are wanted"));
+  const size_t after = done.out.find("==> what the phones get after the second wave was put back");
+  ASSERT_NE(after, std::string::npos) << done;
+  EXPECT_THAT(done.out.substr(after), HasSubstr("phone on floor 3: 0a0a000b0a0a000c"));
+  EXPECT_THAT(done.out.substr(after), HasSubstr("pilot phone:      0a14000b0a14000c"));
+  ExpectNothingLeft();
+}
+
+Finished RunLab(std::vector<std::string> argv) {
+  Command command;
+  command.argv = std::move(argv);
+  command.death_signal = SIGTERM;
+  return RunToEnd(command);
+}
+
+class LabKeptTest : public LabTest {
+ protected:
+  std::vector<std::string> Options() const override { return {"--keep", "--name", name_}; }
+  void TearDown() override {
+    LabTest::TearDown();
+    RunLab(Down());
+  }
+  std::vector<std::string> Down() const {
+    return {TRUSTLINE_SOURCE_DIR "/playbooks/lab/run", "--down", "--name", name_};
+  }
+  const std::string name_ = absl::StrCat("t", getpid());
+};
+
+TEST_F(LabKeptTest, IsThereToLookAtUntilItIsTakenDown) {
+  const Finished done = lab_->Wait(kWholeRun);
+  ASSERT_EQ(done.exit_code, 0) << done;
+  const std::string id = absl::StrCat("tl-", name_);
+  EXPECT_THAT(done.out, HasSubstr(absl::StrCat("ip netns exec ", id, "-ops bash --rcfile /run/", id,
+                                               "/env")));
+  EXPECT_THAT(done.out, HasSubstr(absl::StrCat("playbooks/lab/run --down --name ", name_)));
+  // As it says: a shell on the operators' machine, and a command in it.
+  const Finished status = RunLab(
+      {"/sbin/ip", "netns", "exec", id + "-ops", "/bin/bash", "-c",
+       absl::StrCat(". /run/", id, "/env && trustline status -i /run/", id, "/inventory.yml")});
+  EXPECT_EQ(status.exit_code, 0) << status;
+  EXPECT_THAT(status.out, ContainsRegex("dst-pub +converged"));
+  EXPECT_THAT(status.out, ContainsRegex("dhcp-b +held"));
+  // A second one of that name would be in its way.
+  EXPECT_EQ(RunLab({TRUSTLINE_SOURCE_DIR "/playbooks/lab/run", "--keep", "--name", name_,
+                    "--build-dir", TRUSTLINE_BINARY_DIR})
+                .exit_code,
+            1);
+
+  const Finished down = RunLab(Down());
+  EXPECT_EQ(down.exit_code, 0) << down;
+  EXPECT_FALSE(std::filesystem::exists("/run/" + id));
+  for (const std::string& name : NamesIn("/run/netns"))
+    EXPECT_FALSE(absl::StartsWith(name, id + "-")) << name;
+}
+
+// In a user namespace of its own without a mapping, as nobody there.
+TEST(LabWithoutRootTest, SaysWhatItNeedsAndWhy) {
+  const Finished done =
+      RunLab({"/usr/bin/unshare", "--user", TRUSTLINE_SOURCE_DIR "/playbooks/lab/run"});
+  EXPECT_EQ(done.exit_code, 77) << done;
+  EXPECT_THAT(done.err, HasSubstr("needs root: network namespaces"));
+  EXPECT_THAT(done.out, IsEmpty());
 }
 
 TEST_F(LabTest, InterruptedFromTheKeyboardItLeavesNothing) {

@@ -44,6 +44,11 @@ CREATE TABLE arrivals(
 CREATE TABLE arrival_phones(
   run_id TEXT NOT NULL REFERENCES runs(run_id), stage INTEGER NOT NULL, position INTEGER NOT NULL, device TEXT NOT NULL,
   arrived INTEGER NOT NULL, counts INTEGER NOT NULL, why TEXT NOT NULL, PRIMARY KEY(run_id, stage, position)) STRICT;
+)sql",
+    // Why the gates of a run were overridden, and which run a rollback put back.
+    R"sql(
+ALTER TABLE runs ADD COLUMN gate_override TEXT NOT NULL DEFAULT '';
+ALTER TABLE runs ADD COLUMN of_run TEXT NOT NULL DEFAULT '';
 )sql"};
 constexpr int kSchemaVersion = static_cast<int>(std::size(kSteps));
 

@@ -85,11 +85,14 @@ absl::Status HistoryStore::Finish(const RunRecord& record, int exit_code) {
   return impl_->InTransaction([&]() -> absl::Status {
     Statement update(
         impl_->db(),
-        "UPDATE runs SET finished_ms=?, exit_code=?, stopped=?, interrupted=? WHERE run_id=?");
+        "UPDATE runs SET finished_ms=?, exit_code=?, stopped=?, interrupted=?, gate_override=?, "
+        "of_run=? WHERE run_id=?");
     TL_RETURN_IF_ERROR(update.Bind(absl::ToUnixMillis(record.finished))
                            .Bind(exit_code)
                            .Bind(record.stopped)
                            .Bind(record.interrupted ? 1 : 0)
+                           .Bind(record.gate_override)
+                           .Bind(record.of_run)
                            .Bind(record.run_id)
                            .Run());
     int64_t position = 0;
@@ -198,8 +201,13 @@ absl::StatusOr<RunRecord> HistoryStore::Load(const std::string& run_id) {
   record.finished = summary.finished;
   record.stopped = summary.stopped;
   {
-    Statement statement(impl_->db(), "SELECT interrupted FROM runs WHERE run_id=?");
-    if (statement.Bind(run_id).Next()) record.interrupted = statement.Int(0) != 0;
+    Statement statement(impl_->db(),
+                        "SELECT interrupted, gate_override, of_run FROM runs WHERE run_id=?");
+    if (statement.Bind(run_id).Next()) {
+      record.interrupted = statement.Int(0) != 0;
+      record.gate_override = statement.Text(1);
+      record.of_run = statement.Text(2);
+    }
     TL_RETURN_IF_ERROR(statement.status());
   }
   {

@@ -191,6 +191,14 @@ TEST_F(GateTest, Scenario03ApplyStopsAtTheGateAndOnlyAnAdminGoesPastIt) {
   EXPECT_NE(overridden.exit_code, 0) << overridden;
   EXPECT_THAT(fleet_.node("dhcp-a").log(), Not(HasSubstr("ApplyStage caller")))
       << "no apply reached the DHCP server";
+  // The history tells it as the run did.
+  const std::string hint = "history: trustline history show ";
+  const std::string id = overridden.out.substr(
+      overridden.out.rfind(hint) + hint.size(),
+      overridden.out.find_last_not_of('\n') + 1 - overridden.out.rfind(hint) - hint.size());
+  const Finished shown = fleet_.Operate({"history", "show", id});
+  EXPECT_THAT(shown.out, HasSubstr("the gate is overridden")) << shown;
+  EXPECT_THAT(shown.out, Not(HasSubstr("option 150 was not changed")));
   EXPECT_EQ(Run("apply", {"--override-gate", " "}).exit_code, 64);
 }
 

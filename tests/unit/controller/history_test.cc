@@ -55,6 +55,8 @@ class History : public ::testing::Test {
     record.rows.push_back(silent);
     record.skipped.push_back({"src-pub", 3, "skipped task"});
     record.stopped = "dhcp-a unreachable";
+    record.gate_override = "in a hurry";
+    record.of_run = "20261121-1";
     return record;
   }
 
@@ -100,6 +102,8 @@ TEST_F(History, ARunComesBackWhole) {
   EXPECT_EQ(record->rows[0].wave, "pilot");
   EXPECT_EQ(record->skipped.size(), 1u);
   EXPECT_EQ(record->stopped, "dhcp-a unreachable");
+  EXPECT_EQ(record->gate_override, "in a hurry");
+  EXPECT_EQ(record->of_run, "20261121-1");
   absl::StatusOr<RunSummary> summary = store->Summary(run_id);
   ASSERT_TRUE(summary.ok());
   EXPECT_EQ(summary->exit_code, 4);

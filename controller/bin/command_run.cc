@@ -208,7 +208,8 @@ int ApplyCommand(const Arguments& arguments) {
     return LookForArrivals(demand, cancelled, absl::Now());
   };
   options.arrived_in = [&](const StagePlan& stage) {
-    return (*history)->LastArrival(prepared->input.playbook.name, stage.play, stage.wave);
+    return (*history)->LastArrival(prepared->input.playbook.name, stage.play, stage.wave,
+                                   begun->run_id);
   };
   options.record_arrival = [&](const ArrivalDemand& demand, const ArrivalRecord& arrival) {
     return RecordWave(**history, prepared->input.playbook.name, demand, arrival);

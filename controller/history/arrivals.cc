@@ -2,24 +2,73 @@
 
 #include <utility>
 
+#include "protos/trustline/v1/report.pb.h"
 #include "trust/status_macros.h"
 
 namespace trustline::controller {
 
+namespace {
+
+// Whether something may have been moved, whatever came of it.
+bool MayHaveMoved(v1::Outcome outcome) {
+  return outcome == v1::OUTCOME_CHANGED || outcome == v1::OUTCOME_ROLLED_BACK ||
+         outcome == v1::OUTCOME_FAILED || outcome == v1::OUTCOME_UNREACHABLE ||
+         outcome == v1::OUTCOME_CANCELLED;
+}
+
+// Whether a run that began after the one in row `since` may have moved the pointers of the wave.
+absl::StatusOr<bool> MovedLater(sqlite3* db, int64_t since, const std::string& playbook,
+                                const std::string& play, const std::string& wave,
+                                const std::string& asking) {
+  // A rollback belongs to no playbook. A run that was killed has no rows: nobody knows.
+  Statement runs(db,
+                 "SELECT r.command, r.finished_ms IS NULL, o.play, o.wave, o.body FROM runs r LEFT "
+                 "JOIN outcomes o USING(run_id) WHERE r.rowid > ? AND r.run_id<>? AND "
+                 "(r.playbook=? OR r.command='rollback')");
+  runs.Bind(since).Bind(asking).Bind(playbook);
+  bool moved = false;
+  while (!moved && runs.Next()) {
+    const bool rollback = runs.Text(0) == "rollback";
+    moved = runs.Int(1) != 0;
+    if (moved || runs.IsNull(4)) continue;
+    v1::ResourceOutcome outcome;
+    if (!outcome.ParseFromString(runs.Blob(4))) {
+      return absl::DataLossError("history: an outcome is damaged");
+    }
+    if (!MayHaveMoved(outcome.outcome())) continue;
+    // An empty id is the word on a whole node.
+    moved = rollback ? outcome.kind() == "tftp_pointer" || outcome.id().empty()
+                     : runs.Text(3) == wave &&
+                           (runs.Text(2) == play || runs.Text(2) == PutBackPlay(play));
+  }
+  TL_RETURN_IF_ERROR(runs.status());
+  return moved;
+}
+
+}  // namespace
+
 absl::StatusOr<std::string> HistoryStore::LastArrival(const std::string& playbook,
                                                       const std::string& play,
-                                                      const std::string& wave) {
-  Statement statement(impl_->db(),
-                      "SELECT a.run_id, a.ended_as FROM arrivals a JOIN runs r USING(run_id) WHERE "
-                      "r.playbook=? AND a.play=? AND a.wave=? ORDER BY a.ended_ms DESC, r.rowid "
-                      "DESC LIMIT 1");
+                                                      const std::string& wave,
+                                                      const std::string& asking) {
   std::string run_id;
-  if (statement.Bind(playbook).Bind(play).Bind(wave).Next() &&
-      statement.Int(1) == static_cast<int64_t>(ArrivalRecord::End::kReached)) {
-    run_id = statement.Text(0);
+  int64_t row = 0;
+  {
+    // Rows of runs are in the order they began.
+    Statement statement(impl_->db(),
+                        "SELECT a.run_id, a.ended_as, r.rowid FROM arrivals a JOIN runs r "
+                        "USING(run_id) WHERE r.playbook=? AND a.play=? AND a.wave=? ORDER BY "
+                        "r.rowid DESC LIMIT 1");
+    if (statement.Bind(playbook).Bind(play).Bind(wave).Next() &&
+        statement.Int(1) == static_cast<int64_t>(ArrivalRecord::End::kReached)) {
+      run_id = statement.Text(0);
+      row = statement.Int(2);
+    }
+    TL_RETURN_IF_ERROR(statement.status());
   }
-  TL_RETURN_IF_ERROR(statement.status());
-  return run_id;
+  if (run_id.empty()) return run_id;
+  TL_ASSIGN_OR_RETURN(const bool moved, MovedLater(impl_->db(), row, playbook, play, wave, asking));
+  return moved ? "" : run_id;
 }
 
 absl::Status FinishArrivals(sqlite3* db, const RunRecord& record) {

@@ -73,9 +73,10 @@ class HistoryStore {
   absl::StatusOr<LastSeen> NodeLastSeen(const std::string& node);
 
   // The run in which the phones of a wave arrived, when that is the last word on them; empty where
-  // they never did, or were missed or not waited for since.
+  // they never did or were missed since, and where a run that began later may have moved the wave's
+  // pointers forth or back, or never said what it did. `asking` is the run that wants to know.
   absl::StatusOr<std::string> LastArrival(const std::string& playbook, const std::string& play,
-                                          const std::string& wave);
+                                          const std::string& wave, const std::string& asking);
 
   // Writes a verification of the fleet down. Who is missing enters the ledger, or stays in it with
   // the new reason; who arrived leaves it. An excuse holds until the device has arrived once. Of

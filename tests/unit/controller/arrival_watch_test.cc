@@ -320,7 +320,7 @@ TEST_F(ArrivalRunTest, Scenario34AWaveThatArrivedInAnEarlierRunIsNotWaitedForAga
     interrupts = now_ - began_ > absl::Minutes(1) ? 1 : 0;
   };
   options_.arrived_in = [this](const StagePlan& stage) {
-    return store_->LastArrival("migrate", stage.play, stage.wave);
+    return store_->LastArrival("migrate", stage.play, stage.wave, options_.run_id);
   };
   options_.run_id = *store_->Begin("apply", "migrate", "alice", began_);
   const RunRecord first = Run();

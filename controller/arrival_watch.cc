@@ -85,7 +85,14 @@ class Watch {
         observer_.OnNotice(absl::StrCat(TitleOf(stage_.play, stage_.wave), ": ", counts, ", ",
                                         demand_.at_least, "% are wanted; ", left));
       }
-      return JudgeArrival(demand_.at_least, record_.phones, time_is_up);
+      const ArrivalVerdict verdict = JudgeArrival(demand_.at_least, record_.phones, time_is_up);
+      if (verdict == ArrivalVerdict::kReached && record_.phones.Counted() == 0) {
+        observer_.OnNotice(absl::StrCat(
+            TitleOf(stage_.play, stage_.wave),
+            ": nobody could be waited for: all its phones are excluded, or cannot be moved by "
+            "DHCP; that the wave went well is not proven by any phone"));
+      }
+      return verdict;
     }
     record_.problem = std::string(look.status().message());
     if (!absl::IsCancelled(look.status())) Tell({record_.problem});

@@ -350,6 +350,17 @@ TEST_F(ArrivalRunTest, Scenario34AWaveThatArrivedInAnEarlierRunIsNotWaitedForAga
   EXPECT_EQ(looks_.size(), 2u);
 }
 
+TEST_F(ArrivalRunTest, Scenario34ThatNobodyCouldBeWaitedForIsSaid) {
+  WavePhones excluded;
+  excluded.excluded = 3;
+  ArriveAfter("pilot", absl::ZeroDuration(), {}, excluded);
+  ArriveAfter("floor 3", absl::ZeroDuration(), {}, Phones(1, 1));
+  EXPECT_EQ(ExitCodeOf(Run()), kExitOk);
+  EXPECT_THAT(notices_.texts,
+              Contains(HasSubstr("wave pilot: nobody could be waited for: all its phones")));
+  EXPECT_THAT(notices_.texts, Not(Contains(HasSubstr("wave floor 3: nobody"))));
+}
+
 TEST_F(ArrivalRunTest, Scenario34ALookThatFailsIsToldOnceAndIsNoArrival) {
   bool broken = true;
   found_["pilot"] = [&](absl::Duration passed) -> absl::StatusOr<WavePhones> {

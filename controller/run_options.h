@@ -46,6 +46,9 @@ struct RunOptions {
   std::function<absl::StatusOr<std::string>(const StagePlan&)> arrived_in = [](const StagePlan&) {
     return absl::StatusOr<std::string>("");
   };
+  // The earlier run that changed what a node has of a stage; empty: not known.
+  std::function<absl::StatusOr<std::string>(const StagePlan&, const std::string& node)> changed_in =
+      [](const StagePlan&, const std::string&) { return absl::StatusOr<std::string>(""); };
   // Writes a wave that arrived or was put back into the ledger (controller/straggler_guard.h).
   std::function<absl::Status(const ArrivalDemand&, const ArrivalRecord&)> record_arrival =
       [](const ArrivalDemand&, const ArrivalRecord&) {

@@ -109,6 +109,9 @@ std::vector<PointerSplit> FindPointerSplits(const RunRecord& record) {
       const bool done = row.outcome.outcome() == v1::OUTCOME_CHANGED ||
                         (!rollback && row.outcome.outcome() == v1::OUTCOME_UNCHANGED);
       (done ? split.done : split.not_done).push_back(row.node);
+      if (done && row.outcome.outcome() == v1::OUTCOME_UNCHANGED) {
+        split.from_before.push_back(row.node);
+      }
     }
   }
   std::vector<PointerSplit> found;

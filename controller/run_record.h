@@ -87,6 +87,7 @@ struct PointerSplit {
   uint32_t stage = 0;
   std::string resource;
   std::vector<std::string> done, not_done;  // changed (or put back), and not
+  std::vector<std::string> from_before;     // those of `done` that an earlier run changed
 };
 std::vector<PointerSplit> FindPointerSplits(const RunRecord& record);
 

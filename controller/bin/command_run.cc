@@ -211,6 +211,10 @@ int ApplyCommand(const Arguments& arguments) {
     return (*history)->LastArrival(prepared->input.playbook.name, stage.play, stage.wave,
                                    begun->run_id);
   };
+  options.changed_in = [&](const StagePlan& stage, const std::string& node) {
+    return (*history)->LastChange(prepared->input.playbook.name, stage.play, stage.wave, node,
+                                  begun->run_id);
+  };
   options.record_arrival = [&](const ArrivalDemand& demand, const ArrivalRecord& arrival) {
     return RecordWave(**history, prepared->input.playbook.name, demand, arrival);
   };

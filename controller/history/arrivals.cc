@@ -71,6 +71,23 @@ absl::StatusOr<std::string> HistoryStore::LastArrival(const std::string& playboo
   return moved ? "" : run_id;
 }
 
+absl::StatusOr<std::string> HistoryStore::LastChange(const std::string& playbook,
+                                                     const std::string& play,
+                                                     const std::string& wave,
+                                                     const std::string& node,
+                                                     const std::string& asking) {
+  Statement statement(impl_->db(),
+                      "SELECT r.run_id FROM runs r JOIN outcomes o USING(run_id) WHERE "
+                      "r.playbook=? AND r.run_id<>? AND o.play=? AND o.wave=? AND o.node=? AND "
+                      "o.outcome=? ORDER BY r.rowid DESC LIMIT 1");
+  statement.Bind(playbook).Bind(asking).Bind(play).Bind(wave).Bind(node).Bind(
+      static_cast<int64_t>(v1::OUTCOME_CHANGED));
+  std::string run_id;
+  if (statement.Next()) run_id = statement.Text(0);
+  TL_RETURN_IF_ERROR(statement.status());
+  return run_id;
+}
+
 absl::Status FinishArrivals(sqlite3* db, const RunRecord& record) {
   for (const ArrivalRecord& arrival : record.arrivals) {
     Statement insert(db, "INSERT INTO arrivals VALUES(?,?,?,?,?,?,?,?,?,?,?,?)");

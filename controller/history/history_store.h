@@ -77,6 +77,11 @@ class HistoryStore {
   // pointers forth or back, or never said what it did. `asking` is the run that wants to know.
   absl::StatusOr<std::string> LastArrival(const std::string& playbook, const std::string& play,
                                           const std::string& wave, const std::string& asking);
+  // The newest run before `asking` that changed anything on the node for that wave; empty: none is
+  // known.
+  absl::StatusOr<std::string> LastChange(const std::string& playbook, const std::string& play,
+                                         const std::string& wave, const std::string& node,
+                                         const std::string& asking);
 
   // Writes a verification of the fleet down. Who is missing enters the ledger, or stays in it with
   // the new reason; who arrived leaves it. An excuse holds until the device has arrived once. Of

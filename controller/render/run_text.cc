@@ -361,7 +361,7 @@ std::string SplitBatchAdvice(const RunRecord& record, const std::string& playboo
       inventory_arguments.empty() ? "" : absl::StrCat(" ", inventory_arguments);
   const bool rollback = record.command == "rollback";
   std::string advice;
-  std::set<std::string> servers;
+  std::set<std::string> servers, from_before, of_this_run;
   for (const PointerSplit& split : FindPointerSplits(record)) {
     absl::StrAppend(&advice, "partial: ", split.resource,
                     rollback ? " is put back on " : " holds on ", absl::StrJoin(split.done, ", "),
@@ -369,6 +369,8 @@ std::string SplitBatchAdvice(const RunRecord& record, const std::string& playboo
                     "; phones get whichever server answers first\n");
     servers.insert(split.done.begin(), split.done.end());
     servers.insert(split.not_done.begin(), split.not_done.end());
+    from_before.insert(split.from_before.begin(), split.from_before.end());
+    of_this_run.insert(split.done.begin(), split.done.end());
   }
   if (advice.empty()) return advice;
   // Always all servers of the scope: a command for one of them would make the next split.
@@ -376,8 +378,17 @@ std::string SplitBatchAdvice(const RunRecord& record, const std::string& playboo
   if (rollback) {
     return absl::StrCat(advice, "  finish: trustline rollback", all, "\n");
   }
-  return absl::StrCat(advice, "  finish: trustline apply ", playbook_argument, inventory, "\n",
-                      "  revert: trustline rollback", all, " --run ", record.run_id, "\n");
+  absl::StrAppend(&advice, "  finish: trustline apply ", playbook_argument, inventory, "\n");
+  for (const std::string& node : from_before) of_this_run.erase(node);
+  if (!of_this_run.empty()) {
+    absl::StrAppend(&advice, "  revert: trustline rollback", all, " --run ", record.run_id, "\n");
+  }
+  // What an earlier run changed is not taken back by taking this one back.
+  if (!from_before.empty()) {
+    absl::StrAppend(&advice, "  revert: trustline rollback", inventory, " -l ",
+                    absl::StrJoin(from_before, ":"), "\n");
+  }
+  return advice;
 }
 
 }  // namespace trustline::controller

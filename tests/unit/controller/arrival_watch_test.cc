@@ -350,6 +350,47 @@ TEST_F(ArrivalRunTest, Scenario34AWaveThatArrivedInAnEarlierRunIsNotWaitedForAga
   EXPECT_EQ(looks_.size(), 2u);
 }
 
+TEST_F(ArrivalRunTest, Scenario34WhatAnEarlierRunMovedOnOneServerIsNotSaidToBeBack) {
+  ArriveAfter("pilot", absl::Hours(1), Phones(0, 2), Phones(2, 2));
+  fleet_.on_apply = [](const std::string& node, const v1::ApplyStart& start) {
+    return PointerReport(node, start.stage(),
+                         node == "dhcp-a" ? v1::OUTCOME_UNCHANGED : v1::OUTCOME_CHANGED);
+  };
+  back_ = [](const std::string& node, const v1::RollbackStart& start) {
+    if (node == "dhcp-b") return PointerReport(node, start.stage(), v1::OUTCOME_CHANGED);
+    v1::StageReport report = ReportOf(node, start.stage(), {v1::OUTCOME_UNCHANGED}, "rollback");
+    report.mutable_resources(0)->set_id("rollback");
+    return report;
+  };
+  // An earlier run moved dhcp-a and failed on dhcp-b.
+  RunRecord earlier;
+  earlier.run_id = *store_->Begin("apply", "migrate", "alice", began_);
+  ResourceRow moved{"dhcp-a", 1, "Point", "pilot", {}};
+  moved.outcome = PointerReport("dhcp-a", 1, v1::OUTCOME_CHANGED).resources(0);
+  earlier.rows = {moved};
+  ASSERT_TRUE(store_->Finish(earlier, kExitFailed).ok());
+  options_.run_id = *store_->Begin("apply", "migrate", "alice", began_);
+  options_.changed_in = [this](const StagePlan& stage, const std::string& node) {
+    return store_->LastChange("migrate", stage.play, stage.wave, node, options_.run_id);
+  };
+  const RunRecord record = Run();
+  EXPECT_EQ(ExitCodeOf(record), kExitFailed);
+  EXPECT_FALSE(record.arrivals.at(0).put_back);
+  EXPECT_THAT(record.stopped,
+              HasSubstr(absl::StrCat("NOT put back on dhcp-a; what an earlier run moved goes back "
+                                     "with `trustline rollback -l dhcp-a --run ",
+                                     earlier.run_id, "`")));
+  const std::string advice = SplitBatchAdvice(record, "m.yml", "-i i.yml");
+  EXPECT_THAT(advice, HasSubstr("holds on dhcp-a but not on dhcp-b"));
+  EXPECT_THAT(advice, HasSubstr("revert: trustline rollback -i i.yml -l dhcp-a\n"));
+  EXPECT_THAT(advice, Not(HasSubstr("--run")));
+
+  // Where the history does not know, the node does.
+  options_.changed_in = RunOptions().changed_in;
+  now_ = began_;
+  EXPECT_THAT(Run().stopped, HasSubstr("with `trustline rollback -l dhcp-a`"));
+}
+
 TEST_F(ArrivalRunTest, Scenario34ThatNobodyCouldBeWaitedForIsSaid) {
   WavePhones excluded;
   excluded.excluded = 3;

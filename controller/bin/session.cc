@@ -339,6 +339,11 @@ void CatchInterrupts() {
   // No SA_RESTART: a pause that waits for input must notice.
   sigaction(SIGINT, &action, nullptr);
   sigaction(SIGTERM, &action, nullptr);
+  // A lost terminal is no reason to lose what was done; one that nohup ignores stays ignored.
+  struct sigaction hangup {};
+  if (sigaction(SIGHUP, nullptr, &hangup) == 0 && hangup.sa_handler != SIG_IGN) {
+    sigaction(SIGHUP, &action, nullptr);
+  }
   signal(SIGPIPE, SIG_IGN);
 }
 

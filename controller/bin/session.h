@@ -49,7 +49,8 @@ struct Prepared {
 };
 std::optional<Prepared> Prepare(const Arguments& arguments, int& exit_code);
 
-// Counts Ctrl-C and SIGTERM from the first call on; the third ends the process as it always did.
+// Counts Ctrl-C, SIGTERM and SIGHUP from the first call on; the third ends the process as it always
+// did.
 void CatchInterrupts();
 int Interrupts();
 // Asks on the terminal. False without one, on a "no", at end of input, or when interrupted.

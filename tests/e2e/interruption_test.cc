@@ -209,6 +209,22 @@ TEST_F(InterruptionTest, CtrlCWaitsForWhatIsAtWorkAndASecondOneCancelsIt) {
   EXPECT_EQ(fleet_->Operate(fleet_->Migrate("plan", {"--detailed-exitcode"})).exit_code, 0);
 }
 
+TEST_F(InterruptionTest, ALostTerminalIsHeardLikeCtrlC) {
+  // Whoever runs the tests under nohup hands the ignored signal on.
+  signal(SIGHUP, SIG_DFL);
+  Hold("dst-sub1");
+  Program running(fleet_->Trustline(fleet_->Migrate("apply")));
+  ASSERT_TRUE(AtWork("dst-sub1")) << running.out() << running.err();
+  running.Signal(SIGHUP);
+  ASSERT_TRUE(Eventually(kLong, [&] { return absl::StrContains(running.err(), "interrupted"); }))
+      << running.err();
+  Release("dst-sub1");
+  const Finished done = running.Wait(kLong);
+  EXPECT_EQ(done.exit_code, 130) << done;
+  EXPECT_THAT(done.out, ContainsRegex("changed: \\[dst-sub1\\]"));
+  EXPECT_THAT(done.out, HasSubstr("PLAY RECAP"));
+}
+
 TEST_F(InterruptionTest, ASecondOperatorIsToldWhoHoldsTheNodes) {
   Hold("dst-sub1");
   Program running(fleet_->Trustline(fleet_->Migrate("apply", {"-o", "json"})));

@@ -5,7 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "absl/synchronization/blocking_counter.h"
+#include "controller/ask_statuses.h"
 #include "controller/bin/commands.h"
 #include "controller/bin/session.h"
 #include "controller/exit_codes.h"
@@ -18,22 +18,20 @@
 namespace trustline::controller {
 namespace {
 
-// Asks all nodes at once; every node has an answer or a reason when this returns.
+// Every node has an answer or a reason when this returns, at the latest when Ctrl-C is pressed.
 std::vector<NodeStatus> AskAll(Fleet& fleet, const std::map<std::string, NodeAddress>& nodes,
-                               absl::Duration timeout) {
+                               const RunOptions& options, ProgressLine& progress) {
+  StagePlan stage;
+  for (const auto& [node, address] : nodes) stage.hosts.push_back(node);
+  progress.OnStageStart(stage, stage.hosts);
+  NodeStatuses answers = AskStatuses(
+      fleet, stage.hosts, options, std::make_shared<Mailbox>(),
+      [&](const std::vector<std::string>& waiting) { progress.OnTick(stage, waiting); });
+  progress.OnStageEnd(stage, {});
   std::vector<NodeStatus> statuses;
-  for (const auto& [node, address] : nodes)
-    statuses.push_back({node, absl::UnknownError("no answer yet"), absl::InfinitePast()});
-  absl::BlockingCounter waiting(static_cast<int>(statuses.size()));
-  std::vector<std::unique_ptr<CallHandle>> calls;
-  for (NodeStatus& status : statuses) {
-    calls.push_back(fleet.Status(status.node, timeout,
-                                 [&waiting, &status](absl::StatusOr<v1::StatusResponse> answer) {
-                                   status.answer = std::move(answer);
-                                   waiting.DecrementCount();
-                                 }));
+  for (auto& [node, answer] : answers) {
+    statuses.push_back({node, std::move(answer), absl::InfinitePast()});
   }
-  waiting.Wait();
   return statuses;
 }
 
@@ -70,9 +68,12 @@ int StatusCommand(const Arguments& arguments) {
       std::cerr << "trustline: " << opened.status().message() << "\n";
     }
   }
+  const RunOptions options = RunOptionsOf(arguments);
   while (true) {
-    std::vector<NodeStatus> statuses =
-        AskAll(**fleet, *nodes, absl::Seconds(arguments.timeout_seconds));
+    RunObserver nobody;
+    ProgressLine progress(nobody, std::cerr, isatty(STDERR_FILENO) == 1, absl::Now);
+    std::vector<NodeStatus> statuses = AskAll(**fleet, *nodes, options, progress);
+    if (Interrupts() > 0) return kExitInterrupted;
     for (NodeStatus& status : statuses) {
       if (status.answer.ok() || history == nullptr) continue;
       absl::StatusOr<LastSeen> seen = history->NodeLastSeen(status.node);

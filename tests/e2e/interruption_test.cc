@@ -225,6 +225,19 @@ TEST_F(InterruptionTest, ALostTerminalIsHeardLikeCtrlC) {
   EXPECT_THAT(done.out, HasSubstr("PLAY RECAP"));
 }
 
+TEST_F(InterruptionTest, CtrlCEndsALookAtANodeThatHangs) {
+  fleet_->node("dst-sub1").agent()->Signal(SIGSTOP);
+  Command command = fleet_->Trustline({"status", "-i", fleet_->inventory(), "--timeout", "600"});
+  command.on_terminal = true;
+  Program running(command);
+  ASSERT_TRUE(Eventually(kLong, [&] {
+    return absl::StrContains(running.err(), "waiting for dst-sub1");
+  })) << running.err();
+  running.Signal(SIGINT);
+  EXPECT_EQ(running.Wait(kLong).exit_code, 130);
+  fleet_->node("dst-sub1").agent()->Signal(SIGCONT);
+}
+
 TEST_F(InterruptionTest, ASecondOperatorIsToldWhoHoldsTheNodes) {
   Hold("dst-sub1");
   Program running(fleet_->Trustline(fleet_->Migrate("apply", {"-o", "json"})));

@@ -94,6 +94,10 @@ std::unique_ptr<controller::CallHandle> FakeFleet::Describe(
 
 std::unique_ptr<controller::CallHandle> FakeFleet::Status(
     const std::string& node, absl::Duration, controller::Callback<v1::StatusResponse> done) {
+  if (hanging.contains(node)) {
+    return std::make_unique<Handle>(
+        [this, done] { Post([done] { done(absl::CancelledError("cancelled")); }); });
+  }
   Post([this, node, done] {
     if (on_status) return done(on_status(node));
     v1::StatusResponse response;

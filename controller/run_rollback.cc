@@ -1,11 +1,15 @@
 #include "controller/run_rollback.h"
 
 #include <algorithm>
+#include <iterator>
 #include <memory>
 #include <set>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "controller/ask_statuses.h"
 #include "controller/leases.h"
 #include "controller/mailbox.h"
 #include "controller/proof_routes.h"
@@ -15,30 +19,76 @@
 namespace trustline::controller {
 namespace {
 
-// The newest run that changed any of the nodes and was not put back yet; empty: none is known.
-std::string NewestChangingRun(Fleet& fleet, const std::vector<std::string>& nodes,
-                              const RunOptions& options, const std::shared_ptr<Mailbox>& mailbox) {
-  std::pair<int64_t, std::string> newest{0, ""};
-  size_t answers = 0;
-  std::vector<std::unique_ptr<CallHandle>> calls;
-  for (const std::string& node : nodes) {
-    calls.push_back(fleet.Status(
-        node, options.answer_timeout,
-        ByMail<v1::StatusResponse>(mailbox, [&](absl::StatusOr<v1::StatusResponse> status) {
-          ++answers;
-          if (!status.ok()) return;  // the rollback itself will say why
-          for (const v1::GenerationStatus& generation : status->generations()) {
-            if (generation.rolled_back() || generation.is_rollback()) continue;
-            newest = std::max(newest, std::pair<int64_t, std::string>(generation.created_unix(),
-                                                                      generation.run_id()));
-          }
-        })));
+// Runs that changed any of the nodes and were not put back yet, newest first, and who did not say.
+struct OpenRuns {
+  std::vector<std::string> runs;
+  std::vector<std::string> silent;
+};
+
+OpenRuns FindOpenRuns(Fleet& fleet, const std::vector<std::string>& nodes,
+                      const RunOptions& options, const std::shared_ptr<Mailbox>& mailbox) {
+  OpenRuns open;
+  std::map<std::string, int64_t> newest;
+  for (const auto& [node, status] : AskStatuses(fleet, nodes, options, mailbox)) {
+    if (!status.ok()) {  // the rollback itself will say why
+      open.silent.push_back(node);
+      continue;
+    }
+    for (const v1::GenerationStatus& generation : status->generations()) {
+      if (generation.rolled_back() || generation.is_rollback()) continue;
+      int64_t& created = newest[generation.run_id()];
+      created = std::max(created, generation.created_unix());
+    }
   }
-  while (answers < nodes.size()) mailbox->Deliver(kRunTick);
-  return newest.second;
+  std::vector<std::pair<int64_t, std::string>> order;
+  for (const auto& [run, created] : newest) order.emplace_back(created, run);
+  std::sort(order.rbegin(), order.rend());
+  for (auto& [created, run] : order) open.runs.push_back(std::move(run));
+  return open;
+}
+
+// The agent's words for what it left as it is; said in full, because a node that keeps things
+// looks like one that put them back.
+void SayWhatStays(bool include_trust, ResourceRow& row) {
+  const std::string& summary = row.outcome.summary();
+  if (row.outcome.outcome() != v1::OUTCOME_UNCHANGED || summary.empty()) return;
+  const bool trust = !include_trust && absl::StartsWith(summary, "kept: ");
+  row.outcome.add_reasons(
+      absl::StrCat(summary, trust ? "; --include-trust takes it back as well" : ""));
+}
+
+bool NothingPutBack(const std::vector<ResourceRow>& rows) {
+  return std::all_of(rows.begin(), rows.end(), [](const ResourceRow& row) {
+    return row.outcome.outcome() == v1::OUTCOME_UNCHANGED;
+  });
+}
+
+// Whether a run left something on a node that its rollback does not take back.
+bool KeepsSomething(const std::vector<ResourceRow>& rows) {
+  return std::any_of(rows.begin(), rows.end(),
+                     [](const ResourceRow& row) { return row.outcome.kind() != "rollback"; });
+}
+
+std::string TitleOf(const OpenRuns& open, const std::string& of_run) {
+  if (!of_run.empty()) return absl::StrCat("Put back what run ", of_run, " changed");
+  if (open.silent.empty()) return "Nothing to put back";
+  return absl::StrCat("Not known what to put back: ", absl::StrJoin(open.silent, ", "),
+                      open.silent.size() == 1 ? " does" : " do", " not answer");
 }
 
 }  // namespace
+
+bool MayBeKnown(Fleet& fleet, const std::vector<std::string>& nodes, const std::string& run_id,
+                const RunOptions& options) {
+  for (const auto& [node, status] :
+       AskStatuses(fleet, nodes, options, std::make_shared<Mailbox>())) {
+    if (!status.ok()) return true;
+    for (const v1::GenerationStatus& generation : status->generations()) {
+      if (generation.run_id() == run_id) return true;
+    }
+  }
+  return false;
+}
 
 std::vector<ResourceRow> RollBackNodes(const RollbackRoom& room, const RollbackInput& input,
                                        const StagePlan& stage,
@@ -50,6 +100,7 @@ std::vector<ResourceRow> RollBackNodes(const RollbackRoom& room, const RollbackI
   std::set<std::string> running;
   std::vector<std::unique_ptr<CallHandle>> calls;
   auto add = [&](ResourceRow row) {
+    SayWhatStays(input.include_trust, row);
     // Within the run that made the change.
     if (IsPutBack(row) && row.outcome.outcome() == v1::OUTCOME_CHANGED) {
       row.outcome.set_outcome(v1::OUTCOME_ROLLED_BACK);
@@ -118,17 +169,34 @@ RunRecord RunRollback(Fleet& fleet, const RollbackInput& input, const RunOptions
   record.nodes = input.nodes;
   std::map<std::string, absl::Status> no_lease = leases.TakeAll(input.nodes);
   // One run for all nodes: each node's own last run would mix several on servers that must agree.
-  record.of_run =
-      input.of_run.empty() ? NewestChangingRun(fleet, input.nodes, options, mailbox) : input.of_run;
-  RollbackInput input_of = input;
-  input_of.of_run = record.of_run;
-  StagePlan stage;
-  stage.play = record.of_run.empty()
-                   ? "Nothing to put back"
-                   : absl::StrCat("Put back what run ", record.of_run, " changed");
-  stage.hosts = input.nodes;
-  record.rows =
-      RollBackNodes({fleet, options, observer, mailbox, leases}, input_of, stage, no_lease, record);
+  OpenRuns open;
+  if (input.of_run.empty()) {
+    open = FindOpenRuns(fleet, input.nodes, options, mailbox);
+  } else {
+    open.runs = {input.of_run};
+  }
+  const RollbackRoom room{fleet, options, observer, mailbox, leases};
+  record.interrupted = options.interrupts() > 0;
+  for (size_t i = 0; !record.interrupted && i < std::max<size_t>(open.runs.size(), 1); ++i) {
+    record.of_run = open.runs.empty() ? "" : open.runs[i];
+    RollbackInput input_of = input;
+    input_of.of_run = record.of_run;
+    StagePlan stage;
+    stage.play = TitleOf(open, record.of_run);
+    stage.hosts = input.nodes;
+    std::vector<ResourceRow> rows = RollBackNodes(room, input_of, stage, no_lease, record);
+    const bool nothing = NothingPutBack(rows), keeps = KeepsSomething(rows);
+    std::move(rows.begin(), rows.end(), std::back_inserter(record.rows));
+    if (!nothing || !keeps || record.interrupted) break;
+    // A run of which everything stays would hide those before it for ever.
+    const bool older = i + 1 < open.runs.size();
+    observer.OnNotice(absl::StrCat(
+        "nothing was put back: what run ", record.of_run, " did stays",
+        input.include_trust ? "" : ", imported trust unless --include-trust is given",
+        older ? absl::StrCat("; now the one before it, ", open.runs[i + 1])
+              : "; `trustline rollback --run ID` takes an older run back, `trustline history list` "
+                "names them"));
+  }
   const bool unknown =
       !input.of_run.empty() && !record.rows.empty() &&
       std::all_of(record.rows.begin(), record.rows.end(), [](const auto& row) {

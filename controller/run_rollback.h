@@ -21,6 +21,10 @@ struct RollbackRoom {
   Leases& leases;
 };
 
+// Whether any of the nodes knows the run, undone or not; also where one does not answer.
+bool MayBeKnown(Fleet& fleet, const std::vector<std::string>& nodes, const std::string& run_id,
+                const RunOptions& options);
+
 // Undoes `input.of_run` on all nodes at once, under the leases of `room`; `no_lease` says where
 // there is none. In a stage named by PutBackPlay what is back is `rolled_back`. Rows come back in
 // the order things ended; `record` gets what becomes of the run (denied, interrupted).

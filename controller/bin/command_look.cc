@@ -135,6 +135,7 @@ int HistoryShowCommand(const Arguments& arguments) {
   absl::StatusOr<std::unique_ptr<HistoryStore>> history = ExistingHistory(arguments);
   if (!history.ok()) return Fail(history.status());
   absl::StatusOr<RunSummary> summary = (*history)->Summary(arguments.run_id);
+  if (absl::IsNotFound(summary.status())) return Fail(UnknownRun(**history, arguments.run_id));
   if (!summary.ok()) return Fail(summary.status());
   absl::StatusOr<RunRecord> record = (*history)->Load(arguments.run_id);
   if (!record.ok()) return Fail(record.status());

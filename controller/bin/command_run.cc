@@ -15,6 +15,7 @@
 #include "controller/inventory/inventory.h"
 #include "controller/render/json_output.h"
 #include "controller/render/run_text.h"
+#include "controller/run_rollback.h"
 #include "controller/straggler_guard.h"
 #include "trust/status_macros.h"
 
@@ -247,13 +248,19 @@ int RollbackCommand(const Arguments& arguments) {
       return kExitRefused;
     }
   }
-  absl::StatusOr<BegunRun> begun = BeginRun(arguments, **history, "rollback", "", who->name);
-  if (!begun.ok()) return Fail(begun.status());
   RunOptions options = RunOptionsOf(arguments);
-  options.run_id = begun->run_id;
-  options.ended_runs = begun->ended;
   RollbackInput input;
   for (const auto& [node, address] : *nodes) input.nodes.push_back(node);
+  // A run of another controller is none of this history, but the nodes know it.
+  if (!arguments.run_id.empty() &&
+      absl::IsNotFound((*history)->Summary(arguments.run_id).status()) &&
+      !MayBeKnown(**fleet, input.nodes, arguments.run_id, options)) {
+    return Fail(UnknownRun(**history, arguments.run_id, "; no node knows it either"));
+  }
+  absl::StatusOr<BegunRun> begun = BeginRun(arguments, **history, "rollback", "", who->name);
+  if (!begun.ok()) return Fail(begun.status());
+  options.run_id = begun->run_id;
+  options.ended_runs = begun->ended;
   input.include_trust = arguments.include_trust;
   input.of_run = arguments.run_id;
   return Observed(arguments, begun->run_id, **history, [&](RunObserver& observer) {

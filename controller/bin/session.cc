@@ -185,6 +185,16 @@ int FailOnFile(const absl::Status& status) {
   return code;
 }
 
+absl::Status UnknownRun(HistoryStore& history, const std::string& run_id, const std::string& more) {
+  constexpr int kLookBack = 1000;
+  std::vector<std::string> ids;
+  if (const absl::StatusOr<std::vector<RunSummary>> runs = history.List(kLookBack); runs.ok()) {
+    for (const RunSummary& run : *runs) ids.push_back(run.run_id);
+  }
+  return absl::NotFoundError(absl::StrCat("no run ", run_id, " in the history", more,
+                                          yaml::DidYouMeanSuffix(run_id, ids)));
+}
+
 std::optional<CompiledPlaybook> CompileOrExplain(const Arguments& arguments,
                                                  const std::string& domain, int& exit_code) {
   yaml::Diagnostics diagnostics;

@@ -10,6 +10,7 @@
 #include "controller/bin/arguments.h"
 #include "controller/compile.h"
 #include "controller/fleet.h"
+#include "controller/history/history_store.h"
 #include "controller/render/run_text.h"
 #include "controller/runner.h"
 #include "trust/certificate.h"
@@ -35,6 +36,10 @@ int Fail(const absl::Status& status);
 // For commands about files the operator named. As Fail, and: a file that is not what it should be
 // 65, one that phones would not take or whose key others may read 8.
 int FailOnFile(const absl::Status& status);
+
+// NotFound for a run the history does not know, with the nearest id; `more` follows.
+absl::Status UnknownRun(HistoryStore& history, const std::string& run_id,
+                        const std::string& more = "");
 
 // Compiles and prints what is wrong. Sets `exit_code` when nothing came of it.
 std::optional<CompiledPlaybook> CompileOrExplain(const Arguments& arguments,

@@ -161,6 +161,13 @@ TEST_F(IdentityTest, RemovingTrustNeedsTheAdminRole) {
   // Without the flag imported trust stays.
   const Finished kept = fleet_.Operate({"rollback", "-i", fleet_.inventory(), "-l", "node-b"});
   EXPECT_EQ(kept.exit_code, 0) << kept;
+  EXPECT_THAT(kept.out, HasSubstr("kept: phones may need this trust on their way back; "
+                                  "--include-trust takes it back"));
+  EXPECT_THAT(kept.err, HasSubstr("nothing was put back"));
+  const Finished unknown =
+      fleet_.Operate({"rollback", "-i", fleet_.inventory(), "--run", "20200101-1-abcdef"});
+  EXPECT_EQ(unknown.exit_code, 66) << unknown;
+  EXPECT_THAT(unknown.err, HasSubstr("no run 20200101-1-abcdef in the history; no node knows it"));
   EXPECT_EQ(NamesIn(fleet_.node("node-b").certificates() + "/CallManager-trust").size(), 1u);
   const Finished removed =
       As(fleet_.OperatorDirectory("root"),

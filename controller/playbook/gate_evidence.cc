@@ -43,7 +43,7 @@ class EvidenceReader {
   EvidenceReader(fs::path path, const GateSettings& settings, yaml::Diagnostics& diagnostics)
       : path_(std::move(path)), settings_(settings), diagnostics_(diagnostics) {}
 
-  bool Read(v1::TrustGateSpec& spec) {
+  bool Read(v1::TrustGateSpec& spec, EvidenceUse& use) {
     constexpr size_t kMostBytes = 64 << 20;
     const std::optional<std::string> text = ReadWhole(path_, kMostBytes);
     if (!text) {
@@ -64,6 +64,7 @@ class EvidenceReader {
       }
       return false;
     }
+    const bool first = use.devices.empty();
     std::vector<PhoneEvidence> proven;
     std::set<std::string> known;
     uint32_t in_scope = 0;
@@ -72,13 +73,16 @@ class EvidenceReader {
       const bool concerned = std::any_of(
           spec.pointers().begin(), spec.pointers().end(),
           [&](const v1::GatedPointer& pointer) { return InScope(phone, pointer.scope()); });
+      const bool judgeable = phone.excluded.empty() && phone.Immovable().empty();
+      if (first && judgeable) use.devices.push_back(phone.device);
       if (!concerned) continue;
+      use.judged.insert(phone.device);
       known.insert(phone.mac);
       ++in_scope;
       if (phone.read_at != absl::InfinitePast()) oldest = std::min(oldest, phone.read_at);
       // Lists that are known by a digest alone are looked for by the judges.
       const bool unproven = !phone.itl.known() && phone.abilities.security_by_default;
-      if (phone.excluded.empty() && phone.Immovable().empty() && unproven) {
+      if (judgeable && unproven) {
         AddUnproven(phone.device, spec);
         continue;
       }
@@ -160,17 +164,37 @@ class EvidenceReader {
 
 }  // namespace
 
+void WarnOfUnjudged(const EvidenceUses& uses, yaml::Diagnostics& diagnostics) {
+  for (const auto& [path, use] : uses) {
+    std::vector<std::string> unjudged;
+    for (const std::string& device : use.devices) {
+      if (!use.judged.contains(device)) unjudged.push_back(device);
+    }
+    if (unjudged.empty()) continue;
+    const bool one = unjudged.size() == 1;
+    diagnostics.Warning(use.span, absl::StrCat(fs::path(path).filename().string(), ": ",
+                                               unjudged.size(), one ? " phone is" : " phones are",
+                                               " in no scope that a gate judges: ",
+                                               unjudged.front(), one ? "" : ", ..."));
+  }
+}
+
 bool AddGateEvidence(const std::string& playbook_directory, const GateSettings& settings,
-                     v1::TrustGateSpec& spec, yaml::Diagnostics& diagnostics, bool& input_missing) {
+                     v1::TrustGateSpec& spec, EvidenceUses& uses, yaml::Diagnostics& diagnostics,
+                     bool& input_missing) {
   const fs::path named(settings.phones);
   const fs::path path = named.is_absolute() ? named : fs::path(playbook_directory) / named;
+  const auto [entry, is_new] = uses.try_emplace(path.string());
+  EvidenceUse& use = entry->second;
+  if (is_new) use.span = settings.phones_span;
+  if (use.missing) return false;
   std::error_code error;
   if (!fs::exists(path, error)) {
-    input_missing = true;
+    input_missing = use.missing = true;
     diagnostics.Error(settings.phones_span, absl::StrCat(path.string(), ": no such file"));
     return false;
   }
-  return EvidenceReader(path, settings, diagnostics).Read(spec);
+  return EvidenceReader(path, settings, diagnostics).Read(spec, use);
 }
 
 }  // namespace trustline::controller

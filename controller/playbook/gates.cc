@@ -72,6 +72,7 @@ std::string GateMaker::PhonesFor(uint32_t guarded) const {
 void GateMaker::MakeDrafts(const std::vector<StageDraft>& stages, Drafts& drafts,
                            bool& input_missing) {
   std::map<std::string, int> names;
+  EvidenceUses evidence;
   for (Gate& gate : gates_) {
     const StageDraft* stage = StageOf(stages, gate.number);
     const StageDraft* guarded = StageOf(stages, gate.guarded);
@@ -86,7 +87,9 @@ void GateMaker::MakeDrafts(const std::vector<StageDraft>& stages, Drafts& drafts
     if (const int count = ++names[name]; count > 1) absl::StrAppend(&name, " (", count, ")");
     spec.set_name(name);
     for (const v1::GatedPointer& pointer : pointers) *spec.add_pointers() = pointer;
-    if (!AddGateEvidence(directory_, gate.settings, spec, diagnostics_, input_missing)) continue;
+    if (!AddGateEvidence(directory_, gate.settings, spec, evidence, diagnostics_, input_missing)) {
+      continue;
+    }
     gate.made = spec;
     for (const std::string& judge : stage->hosts) {
       ResourceDraft draft;
@@ -106,6 +109,7 @@ void GateMaker::MakeDrafts(const std::vector<StageDraft>& stages, Drafts& drafts
       drafts[judge].push_back(std::move(draft));
     }
   }
+  if (!diagnostics_.has_errors()) WarnOfUnjudged(evidence, diagnostics_);
 }
 
 void GateMaker::LinkPointers(const std::vector<StageDraft>& stages, Drafts& drafts) const {

@@ -16,6 +16,7 @@ namespace {
 struct Network {
   uint32_t base = 0, mask = 0;
   bool Has(uint32_t address) const { return (address & mask) == base; }
+  bool Overlaps(const Network& other) const { return Has(other.base) || other.Has(base); }
 };
 
 std::optional<Network> ParseNetwork(const std::string& text) {
@@ -30,11 +31,17 @@ std::optional<Network> ParseNetwork(const std::string& text) {
 
 // A phone whose place is not known may be anywhere.
 bool MayBeIn(const PhoneEvidence& phone, const std::string& subnet) {
-  if (!phone.subnet.empty()) return phone.subnet == subnet;
-  if (phone.address.empty()) return true;
+  if (phone.subnet.empty() && phone.address.empty()) return true;
   const std::optional<Network> network = ParseNetwork(subnet);
+  if (!network) return phone.subnet.empty() || phone.subnet == subnet;
+  // A scope may be wider or narrower than the network a phone is listed with.
+  if (!phone.subnet.empty()) {
+    const std::optional<Network> listed = ParseNetwork(phone.subnet);
+    if (listed ? network->Overlaps(*listed) : phone.subnet == subnet) return true;
+  }
+  if (phone.address.empty()) return false;
   const absl::StatusOr<uint32_t> address = ParseIpv4(phone.address);
-  return !network || !address.ok() || network->Has(*address);
+  return address.ok() ? network->Has(*address) : phone.subnet.empty();
 }
 
 }  // namespace

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <filesystem>
+
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "controller/compile.h"
@@ -234,6 +236,29 @@ TEST_F(GateCompileTest, ErrorsPointAtWhatIsWrong) {
   diagnostics_ = yaml::Diagnostics();
   Try(With("{ phones: phones.csv, run_on: nobody }"));
   EXPECT_THAT(Said(), HasSubstr("no host or group \"nobody\""));
+}
+
+TEST_F(GateCompileTest, APhoneIsInAScopeThatOverlapsItsNetworkOrHoldsItsAddress) {
+  constexpr char kItl[] = ",3fa9000000000000000000000000000000000000\n";
+  files_.Write("phones.csv", absl::StrCat("device,subnet,address,itl\n",
+                                          "SEP001B54AABB11,10.30.1.0/24,", kItl,  // inside
+                                          "SEP001B54AABB12,10.30.0.0/16,", kItl,  // around
+                                          "SEP001B54AABB13,10.99.0.0/24,10.30.1.7", kItl,
+                                          "SEP001B54AABB14,10.99.0.0/24,10.99.0.7", kItl,
+                                          "SEP001B54AABB15,10.30.2.0/24,", kItl));
+  const CompiledPlaybook compiled =
+      Must(absl::StrReplaceAll(kPlaybook, {{"10.30.0.0/24", "10.30.0.0/23"}}));
+  EXPECT_EQ(Gate(compiled, "probe-floor3", 4).trust_gate().evidence(), "phones.csv: 3 phones");
+  EXPECT_THAT(Said(), HasSubstr("warning: phones.csv: 2 phones are in no scope that a gate judges: "
+                                "SEP001B54AABB14, ..."));
+}
+
+TEST_F(GateCompileTest, EvidenceThatIsMissingIsSaidOnce) {
+  std::filesystem::remove(files_.Path("phones.csv"));
+  EXPECT_TRUE(Try(kPlaybook).input_missing);
+  const std::string said = Said();
+  EXPECT_THAT(said, HasSubstr("phones.csv: no such file"));
+  EXPECT_EQ(said.find("no such file"), said.rfind("no such file"));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <iostream>
+#include <set>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -10,7 +11,7 @@
 #include "controller/bin/session.h"
 #include "controller/exit_codes.h"
 #include "controller/history/history_store.h"
-#include "controller/inventory/inventory.h"
+#include "controller/inventory/render_inventory.h"
 #include "controller/render/json_output.h"
 #include "controller/render/status_text.h"
 #include "protos/generic/kinds.h"
@@ -181,8 +182,18 @@ int InventoryCommand(const Arguments& arguments) {
       LoadInventory({arguments.inventories, ""}, diagnostics, &input_missing);
   std::cerr << diagnostics.Render();
   if (!inventory) return input_missing ? kExitNoInput : kExitBadPlaybook;
+  std::set<std::string> only;
+  for (const InventoryHost& host : inventory->hosts()) only.insert(host.name);
+  if (!arguments.limit.empty()) {
+    yaml::Diagnostics of_limit;
+    const std::optional<std::vector<std::string>> limited =
+        LimitHosts(CompileOptionsOf(arguments, ""), arguments.limit, of_limit);
+    std::cerr << of_limit.Render();
+    if (!limited) return kExitNoInput;
+    only = {limited->begin(), limited->end()};
+  }
   if (arguments.graph) {
-    std::cout << RenderInventoryGraph(*inventory, arguments.graph_vars);
+    std::cout << RenderInventoryGraph(*inventory, arguments.graph_vars, only);
   } else if (!arguments.host.empty()) {
     const InventoryHost* host = inventory->FindHost(arguments.host);
     if (host == nullptr) {
@@ -190,9 +201,14 @@ int InventoryCommand(const Arguments& arguments) {
                 << yaml::DidYouMeanSuffix(arguments.host, inventory->HostNames()) << "\n";
       return kExitNoInput;
     }
+    if (!only.contains(host->name)) {
+      std::cerr << "trustline: " << host->name << " is not among the hosts of --limit "
+                << arguments.limit << "\n";
+      return kExitNoInput;
+    }
     std::cout << RenderInventoryHost(*host);
   } else {
-    std::cout << RenderInventoryList(*inventory);
+    std::cout << RenderInventoryList(*inventory, only);
   }
   return kExitOk;
 }

@@ -276,6 +276,26 @@ TEST_F(CliTest, InventoryShowsGroupsHostsAndVariables) {
             66);
 }
 
+TEST_F(CliTest, InventoryHonoursTheLimit) {
+  const auto look = [&](std::vector<std::string> more) {
+    std::vector<std::string> arguments = {"inventory", "-i", fleet_.inventory(), "-l", "dhcp"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return fleet_.Operate(arguments);
+  };
+  const nlohmann::json list = Json(look({}));
+  EXPECT_EQ(list["_meta"]["hostvars"].size(), 1u) << list.dump(2);
+  EXPECT_TRUE(list["_meta"]["hostvars"].contains("dhcp-a"));
+  EXPECT_FALSE(list.contains("destination"));
+  EXPECT_EQ(list["dhcp"]["hosts"], nlohmann::json::array({"dhcp-a"}));
+  const Finished graph = look({"--graph"});
+  EXPECT_THAT(graph.out, HasSubstr("--dhcp-a"));
+  EXPECT_THAT(graph.out, Not(HasSubstr("destination")));
+  EXPECT_EQ(look({"--host", "dst-pub"}).exit_code, 66);
+  const Finished typo = fleet_.Operate({"inventory", "-i", fleet_.inventory(), "-l", "dhpc"});
+  EXPECT_EQ(typo.exit_code, 66);
+  EXPECT_THAT(typo.err, HasSubstr("did you mean \"dhcp\""));
+}
+
 TEST_F(CliTest, ALimitThatSplitsTheServersOfAScopeIsRefusedBeforeAnyIsAsked) {
   const std::string inventory = fleet_.Write(
       "two-servers.yml",

@@ -70,10 +70,8 @@ std::string GateTable(const v1::GateReport& report, const Style& style) {
       for (const std::string& note : decision.notes()) {
         absl::StrAppend(&text, under, note, "\n");
       }
-      if (!decision.accepted()) {
-        for (const std::string& assumption : decision.assumptions()) {
-          absl::StrAppend(&text, under, "assumed: ", assumption, "\n");
-        }
+      for (const std::string& assumption : decision.assumptions()) {
+        absl::StrAppend(&text, under, "assumed: ", assumption, "\n");
       }
       before = blank;
     }

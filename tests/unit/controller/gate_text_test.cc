@@ -84,6 +84,13 @@ TEST(GateText, ShowsClassesAgainstNodesAndWhatMends) {
             "Next: trustline apply migrate.yml -l src-sub1\n");
 }
 
+TEST(GateText, SaysWhatAnAcceptingVerdictAssumes) {
+  v1::GateReport report = Refusing();
+  report.mutable_classes(0)->mutable_decisions(0)->add_assumptions("a reset forgets TVS answers");
+  EXPECT_THAT(GateTable(report, Style()), HasSubstr("role SAST\n" + std::string(66, ' ') +
+                                                    "assumed: a reset forgets TVS answers\n"));
+}
+
 TEST(GateHints, ANodeThatWasNotImportedToIsImportedTo) {
   v1::GateReport report = Refusing();
   EXPECT_THAT(NodesInQuestion(report), ElementsAre("src-sub1"));

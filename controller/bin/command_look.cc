@@ -52,7 +52,7 @@ int StatusExitCode(const std::vector<NodeStatus>& statuses) {
 int StatusCommand(const Arguments& arguments) {
   CatchInterrupts();
   absl::StatusOr<Operator> who = LoadOperator(arguments.pki_directory, arguments.operator_name);
-  if (!who.ok()) return Fail(who.status());
+  if (!who.ok()) return FailOnIdentity(who.status());
   int code = kExitOk;
   std::optional<std::map<std::string, NodeAddress>> nodes = NodesOf(arguments, code);
   if (!nodes) return code;

@@ -130,9 +130,8 @@ int LintCommand(const Arguments& arguments) {
   }
   int resources = 0;
   for (const auto& [node, document] : compiled->documents) resources += document.resources_size();
-  if (arguments.output == "json") {
-    std::cout << DiagnosticsJson(yaml::Diagnostics());
-  } else {
+  // As JSON the warnings are the answer; they are printed.
+  if (arguments.output != "json") {
     std::cout << arguments.playbook << ": "
               << Count(static_cast<int64_t>(compiled->stages.size()), "stage", "stages") << ", "
               << Count(static_cast<int64_t>(compiled->documents.size()), "node", "nodes") << ", "
@@ -229,7 +228,7 @@ int ApplyCommand(const Arguments& arguments) {
 int RollbackCommand(const Arguments& arguments) {
   CatchInterrupts();
   absl::StatusOr<Operator> who = LoadOperator(arguments.pki_directory, arguments.operator_name);
-  if (!who.ok()) return Fail(who.status());
+  if (!who.ok()) return FailOnIdentity(who.status());
   int code = kExitOk;
   std::map<std::string, NodeAddress> all;
   std::optional<std::map<std::string, NodeAddress>> nodes = NodesOf(arguments, code, &all);

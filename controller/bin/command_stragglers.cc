@@ -36,7 +36,7 @@ int StragglersListCommand(const Arguments& arguments) {
 
 int StragglersExcuseCommand(const Arguments& arguments) {
   absl::StatusOr<Operator> who = LoadOperator(arguments.pki_directory, arguments.operator_name);
-  if (!who.ok()) return Fail(who.status());
+  if (!who.ok()) return FailOnIdentity(who.status());
   absl::StatusOr<std::unique_ptr<HistoryStore>> history = ExistingLedger(arguments);
   if (!history.ok()) return Fail(history.status());
   const absl::StatusOr<int> excused = (*history)->ExcuseStraggler(

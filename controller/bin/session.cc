@@ -61,7 +61,8 @@ absl::StatusOr<std::string> OperatorNameIn(const std::string& directory,
   if (names.size() > 1) {
     return absl::InvalidArgumentError(absl::StrCat("several identities in ", directory, " (",
                                                    absl::StrJoin(names, ", "),
-                                                   "): say which with --operator"));
+                                                   "): leave one of them there, or name the "
+                                                   "directory of one with --pki"));
   }
   return names.front();
 }
@@ -118,6 +119,7 @@ absl::StatusOr<Operator> LoadOperator(const std::string& directory, const std::s
                      directory, "` or name its directory with --pki"));
   };
   absl::StatusOr<std::string> name = OperatorNameIn(directory, wanted);
+  if (absl::IsInvalidArgument(name.status())) return name.status();
   if (!name.ok()) return explain(name.status());
   OperatorIdentityFiles files{absl::StrCat(directory, "/", *name, ".crt"),
                               absl::StrCat(directory, "/", *name, ".key"), directory + "/ca.crt"};
@@ -178,6 +180,11 @@ int Fail(const absl::Status& status) {
   return kExitError;
 }
 
+int FailOnIdentity(const absl::Status& status) {
+  const int code = Fail(status);
+  return absl::IsInvalidArgument(status) ? kExitBadPlaybook : code;
+}
+
 int FailOnFile(const absl::Status& status) {
   const int code = Fail(status);
   if (absl::IsInvalidArgument(status)) return kExitBadPlaybook;
@@ -200,9 +207,12 @@ std::optional<CompiledPlaybook> CompileOrExplain(const Arguments& arguments,
   yaml::Diagnostics diagnostics;
   CompileResult result = Compile(CompileOptionsOf(arguments, domain), diagnostics);
   bool lint_json = arguments.command == "lint" && arguments.output == "json";
-  if (!lint_json) std::cerr << diagnostics.Render();
+  if (lint_json && (!result.compiled || !WantsLists(arguments))) {
+    std::cout << DiagnosticsJson(diagnostics);
+  } else {
+    std::cerr << diagnostics.Render();
+  }
   if (result.compiled) return std::move(result.compiled);
-  if (lint_json) std::cout << DiagnosticsJson(diagnostics);
   exit_code = result.input_missing || result.no_hosts_matched ? kExitNoInput : kExitBadPlaybook;
   return std::nullopt;
 }
@@ -214,7 +224,7 @@ std::optional<Prepared> Prepare(const Arguments& arguments, int& exit_code) {
       CompileOrExplain(arguments, who.ok() ? who->domain : "", exit_code);
   if (!compiled) return std::nullopt;
   if (!who.ok()) {
-    exit_code = Fail(who.status());
+    exit_code = FailOnIdentity(who.status());
     return std::nullopt;
   }
   std::vector<std::string> allowed;

@@ -33,6 +33,8 @@ RunOptions RunOptionsOf(const Arguments& arguments);
 
 // Prints to stderr ("trustline: ...") and maps the code: missing input 66, denied 77, else 1.
 int Fail(const absl::Status& status);
+// For LoadOperator. As Fail, and: a directory or file that is not what it should be 65.
+int FailOnIdentity(const absl::Status& status);
 // For commands about files the operator named. As Fail, and: a file that is not what it should be
 // 65, one that phones would not take or whose key others may read 8.
 int FailOnFile(const absl::Status& status);

@@ -185,6 +185,19 @@ TEST_F(IdentityTest, NoIdentityIsMissingInputAndSaysHowToGetOne) {
   EXPECT_THAT(done.err, HasSubstr("trustline pki issue operator"));
 }
 
+TEST_F(IdentityTest, SeveralIdentitiesInOneDirectoryAreNotChosenFrom) {
+  fleet_.Add("node-a");
+  fleet_.Add("node-b");
+  WriteInventory(1, 2);
+  const std::string both = fleet_.directory() + "/both";
+  std::filesystem::create_directory(both);
+  for (const char* name : {"/alice.crt", "/bob.crt"}) WriteFileOrDie(both + name, "", 0644);
+  const Finished done = As(both, Arguments("apply"));
+  EXPECT_EQ(done.exit_code, 65) << done;
+  EXPECT_THAT(done.err, HasSubstr("(alice, bob): leave one of them there, or name the directory of "
+                                  "one with --pki"));
+}
+
 TEST_F(IdentityTest, TheCommandsOfThePkiMakeAFleetThatWorks) {
   const std::string ca = fleet_.directory() + "/ca", ops = fleet_.directory() + "/ops";
   auto must = [&](const std::vector<std::string>& arguments) {

@@ -12,6 +12,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "controller/arrival.h"
@@ -291,6 +292,21 @@ absl::StatusOr<PhoneEvidence> ReadOne(const std::string& phone, const PhoneArgum
                           absl::Seconds(a.timeout_seconds), absl::Now());
 }
 
+// Phones of the file at `path` that `phones` lacks; none where it is not there or not evidence.
+std::vector<std::string> LostFrom(const std::string& path,
+                                  const std::vector<PhoneEvidence>& phones) {
+  std::set<std::string> known;
+  for (const PhoneEvidence& phone : phones) known.insert(phone.device);
+  std::vector<std::string> lost;
+  if (access(path.c_str(), F_OK) != 0) return lost;
+  const absl::StatusOr<std::string> before = ReadInputFile(path, size_t{64} << 20);
+  if (!before.ok()) return lost;
+  for (const PhoneEvidence& phone : ParseEvidenceCsv(*before).phones) {
+    if (!known.contains(phone.device)) lost.push_back(phone.device);
+  }
+  return lost;
+}
+
 int Evidence(const Arguments& arguments) {
   const PhoneArguments& a = arguments.phone;
   AllowManySockets(a.in_flight);
@@ -317,7 +333,10 @@ int Evidence(const Arguments& arguments) {
   const std::string csv = WriteEvidenceCsv(phones);
   if (a.out.empty()) {
     std::cout << csv;
+  } else if (phones.empty()) {
+    std::cerr << "trustline: no phone could be read; " << a.out << " is left as it was\n";
   } else {
+    const std::vector<std::string> lost = LostFrom(a.out, phones);
     NewFiles files;
     files.ReplaceExisting();
     files.Add(a.out, csv, 0644);
@@ -326,6 +345,11 @@ int Evidence(const Arguments& arguments) {
     std::cerr << "wrote " << a.out << ": "
               << Count(static_cast<int64_t>(phones.size()), "phone", "phones") << " of "
               << a.phones.size() << "\n";
+    if (!lost.empty()) {
+      std::cerr << "warning: " << a.out << " had evidence of "
+                << Count(static_cast<int64_t>(lost.size()), "phone", "phones")
+                << " before that it lacks now: " << absl::StrJoin(lost, ", ") << "\n";
+    }
   }
   return code;
 }

@@ -227,5 +227,32 @@ TEST_F(PhoneCommandTest, AFleetOfHundredsIsDecidedByClassesAndEachPhoneSimulated
   EXPECT_THAT(done.out, HasSubstr("ARRIVAL  0 arrived, 285 waiting, 0 unknown, 0 excluded"));
 }
 
+TEST_F(PhoneCommandTest, EvidenceThatIsThereIsNotLostInSilence) {
+  const std::string known =
+      absl::StrCat("device,address\n", kDevice, ",127.0.0.9\nSEP001B54AABB02,127.0.0.10\n");
+  const std::string csv = fleet_.Write("phones.csv", known);
+  const auto read = [&](int port) {
+    return fleet_.Operate({"phone", "evidence", "127.0.0.9", "127.0.0.10", "--port",
+                           absl::StrCat(port), "--out", csv});
+  };
+  Finished done = read(1);
+  EXPECT_EQ(done.exit_code, 4) << done;
+  EXPECT_THAT(done.err, HasSubstr(absl::StrCat("no phone could be read; ", csv,
+                                               " is left as it "
+                                               "was")));
+  EXPECT_EQ(ReadFileOrDie(csv), known);
+
+  http_.Serve("127.0.0.9", "NetworkConfiguration",
+              absl::StrCat(
+                  "<HTML><BODY><TABLE><TR><TD><B>Host name</B></TD><td></TD><TD><B>", kDevice,
+                  "</B></TD></TR><TR><TD><B>Alternate TFTP</B></TD><td></TD><TD><B>No</B></TD></TR>"
+                  "</TABLE></BODY></HTML>"));
+  done = read(http_.port());
+  EXPECT_EQ(done.exit_code, 2) << done;
+  EXPECT_THAT(ReadFileOrDie(csv), HasSubstr(kDevice));
+  EXPECT_THAT(done.err, HasSubstr("had evidence of 1 phone before that it lacks now: "
+                                  "SEP001B54AABB02"));
+}
+
 }  // namespace
 }  // namespace trustline::e2e

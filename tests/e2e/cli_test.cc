@@ -276,6 +276,23 @@ TEST_F(CliTest, InventoryShowsGroupsHostsAndVariables) {
             66);
 }
 
+TEST_F(CliTest, LintTellsWarningsAsJsonToo) {
+  fleet_.Write("phones.csv",
+               "device,address,itl\n"
+               "SEP001B54AABB01,10.30.0.21,3fa9000000000000000000000000000000000000\n"
+               "SEP001B54AABB02,10.99.0.21,3fa9000000000000000000000000000000000000\n");
+  const std::string playbook = fleet_.Write(
+      "gated.yml",
+      "- name: Point\n  hosts: dhcp\n  gate: { phones: phones.csv, run_on: probes }\n  tasks:\n   "
+      " - tftp_pointer: { scope: { subnet: 10.30.0.0/24 }, tftp_servers: [10.20.0.11], "
+      "probe_from: probe }\n");
+  const Finished done = fleet_.Operate({"lint", playbook, "-i", fleet_.inventory(), "-o", "json"});
+  EXPECT_EQ(done.exit_code, 0) << done;
+  EXPECT_THAT(Json(done).dump(), HasSubstr("1 phone is in no scope that a gate judges: "
+                                           "SEP001B54AABB02"))
+      << done;
+}
+
 TEST_F(CliTest, InventoryHonoursTheLimit) {
   const auto look = [&](std::vector<std::string> more) {
     std::vector<std::string> arguments = {"inventory", "-i", fleet_.inventory(), "-l", "dhcp"};

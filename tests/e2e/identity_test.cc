@@ -164,6 +164,13 @@ TEST_F(IdentityTest, RemovingTrustNeedsTheAdminRole) {
   EXPECT_THAT(kept.out, HasSubstr("kept: phones may need this trust on their way back; "
                                   "--include-trust takes it back"));
   EXPECT_THAT(kept.err, HasSubstr("nothing was put back"));
+  // An id that is nearly right is told the right one.
+  const std::string hint = "history: trustline history show ";
+  const size_t at = kept.out.rfind(hint) + hint.size();
+  const std::string id = kept.out.substr(at, kept.out.find('\n', at) - at);
+  const Finished nearly = fleet_.Operate({"history", "show", id.substr(0, id.size() - 1)});
+  EXPECT_EQ(nearly.exit_code, 66) << nearly;
+  EXPECT_THAT(nearly.err, HasSubstr(absl::StrCat("did you mean \"", id, "\"")));
   const Finished unknown =
       fleet_.Operate({"rollback", "-i", fleet_.inventory(), "--run", "20200101-1-abcdef"});
   EXPECT_EQ(unknown.exit_code, 66) << unknown;

@@ -22,7 +22,7 @@ namespace {
 // Runs that changed any of the nodes and were not put back yet, newest first, and who did not say.
 struct OpenRuns {
   std::vector<std::string> runs;
-  std::vector<std::string> silent;
+  std::map<std::string, absl::Status> silent;
 };
 
 OpenRuns FindOpenRuns(Fleet& fleet, const std::vector<std::string>& nodes,
@@ -30,8 +30,8 @@ OpenRuns FindOpenRuns(Fleet& fleet, const std::vector<std::string>& nodes,
   OpenRuns open;
   std::map<std::string, int64_t> newest;
   for (const auto& [node, status] : AskStatuses(fleet, nodes, options, mailbox)) {
-    if (!status.ok()) {  // the rollback itself will say why
-      open.silent.push_back(node);
+    if (!status.ok()) {
+      open.silent.emplace(node, status.status());
       continue;
     }
     for (const v1::GenerationStatus& generation : status->generations()) {
@@ -72,7 +72,9 @@ bool KeepsSomething(const std::vector<ResourceRow>& rows) {
 std::string TitleOf(const OpenRuns& open, const std::string& of_run) {
   if (!of_run.empty()) return absl::StrCat("Put back what run ", of_run, " changed");
   if (open.silent.empty()) return "Nothing to put back";
-  return absl::StrCat("Not known what to put back: ", absl::StrJoin(open.silent, ", "),
+  const std::string names = absl::StrJoin(
+      open.silent, ", ", [](std::string* out, const auto& node) { out->append(node.first); });
+  return absl::StrCat("Not known what to put back: ", names,
                       open.silent.size() == 1 ? " does" : " do", " not answer");
 }
 
@@ -172,6 +174,8 @@ RunRecord RunRollback(Fleet& fleet, const RollbackInput& input, const RunOptions
   OpenRuns open;
   if (input.of_run.empty()) {
     open = FindOpenRuns(fleet, input.nodes, options, mailbox);
+    // Asked for no run in particular, a node that answers again would choose one of its own.
+    if (open.runs.empty()) no_lease.insert(open.silent.begin(), open.silent.end());
   } else {
     open.runs = {input.of_run};
   }

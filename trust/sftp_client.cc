@@ -196,6 +196,9 @@ absl::StatusOr<std::vector<SftpName>> SftpClient::ReadEntries(absl::string_view 
                                                               absl::string_view path,
                                                               size_t max_entries) {
   std::vector<SftpName> entries;
+  // What is passed over counts too, or a server that goes on saying "." would never be left.
+  constexpr size_t kSelfAndParent = 2;
+  size_t told = 0;
   const std::string arguments = SftpWriter().String(handle).bytes();
   for (;;) {
     TL_ASSIGN_OR_RETURN(const uint32_t id, Request(sftp::kReadDir, arguments));
@@ -214,12 +217,12 @@ absl::StatusOr<std::vector<SftpName>> SftpClient::ReadEntries(absl::string_view 
       reader.String();  // the line "ls -l" would show
       entry.attributes = reader.Attributes();
       if (!reader.ok()) return Nonsense("a directory entry cut short");
-      if (entry.name == "." || entry.name == "..") continue;
-      if (entries.size() >= max_entries) {
+      const bool itself = entry.name == "." || entry.name == "..";
+      if (++told > max_entries + kSelfAndParent || (!itself && entries.size() >= max_entries)) {
         return absl::ResourceExhaustedError(
             absl::StrCat(path, ": holds more than ", max_entries, " entries"));
       }
-      if (!IsPathPart(entry.name)) continue;
+      if (itself || !IsPathPart(entry.name)) continue;
       entries.push_back(std::move(entry));
     }
   }

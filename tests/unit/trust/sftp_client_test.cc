@@ -218,6 +218,31 @@ TEST(SftpClientNonsense, EndsTheSession) {
   }
 }
 
+// A hub that wants to hold an agent for ever goes on answering with what is passed over.
+TEST(SftpClientNonsense, ADirectoryOfNothingButNamesThatArePassedOverHasAnEnd) {
+  const std::string handle = Packet(SftpWriter().Byte(sftp::kHandle).Int(1).String("h"));
+  for (const std::string name : {".", "..", "a/b", ""}) {
+    std::string script = Hello() + handle;
+    for (uint32_t id = 2; id < 100; ++id) {
+      script +=
+          Packet(SftpWriter().Byte(sftp::kName).Int(id).Int(1).String(name).String("l").Int(0));
+    }
+    auto client = SftpClient::Start(std::make_unique<ScriptedStream>(script));
+    ASSERT_TRUE(client.ok());
+    // Were it read to the end of the script, it would be Unavailable.
+    EXPECT_EQ((*client)->ReadDirectory("x", 10).status().message(), "x: holds more than 10 entries")
+        << name;
+    // Many in one answer are as many.
+    SftpWriter names;
+    names.Byte(sftp::kName).Int(2).Int(1000);
+    for (int i = 0; i < 1000; ++i) names.String(name).String("l").Int(0);
+    client = SftpClient::Start(std::make_unique<ScriptedStream>(Hello() + handle + Packet(names)));
+    ASSERT_TRUE(client.ok());
+    EXPECT_EQ((*client)->ReadDirectory("x", 10).status().message(), "x: holds more than 10 entries")
+        << name;
+  }
+}
+
 // Answers with any byte altered: an error or another answer, never a crash (run under sanitizers)
 // and never an endless loop.
 TEST_F(SftpClientTest, SpoiledAnswersAreSurvived) {

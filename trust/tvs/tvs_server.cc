@@ -118,7 +118,7 @@ struct TvsServer::Shared {
   const TvsServerOptions options;
   const SslCtxPtr context;
   std::atomic<uint64_t> accepted{0}, handshakes{0}, answered{0}, found{0}, malformed{0}, overdue{0},
-      open{0};
+      open{0}, rounds{0}, turns{0};
   std::atomic<bool> stop_asked{false};
   std::atomic<bool> stopping{false};  // drain_until is set
   std::atomic<Clock::time_point::rep> drain_until{0};
@@ -180,7 +180,12 @@ class TvsServer::Loop {
     std::unique_ptr<TvsConnection> connection;
     uint32_t watched = 0;
     bool established = false;  // watched by established_, not by epoll_
+    bool queued = false;       // in again_, so epoll's word gives it no second turn
     uint64_t number = 0;       // tells a connection from a later one on the same descriptor
+  };
+  struct Again {
+    int fd = -1;
+    uint64_t number = 0;
   };
   struct Due {
     Clock::time_point at;
@@ -216,6 +221,7 @@ class TvsServer::Loop {
       // Failing to listen again is not the end: it is tried again with the next event.
       Listen(!stopping && held_.size() < most_ && now >= accept_at_);
       int count = epoll_wait(epoll_, events.data(), kHandshakesAtOnce, WaitTime(now, stopping));
+      ++shared_.rounds;
       for (int i = 0; i < count; ++i) {
         const int fd = events[static_cast<size_t>(i)].data.fd;
         if (fd == wake_) {
@@ -235,7 +241,12 @@ class TvsServer::Loop {
         Serve(event.data.fd, event.events);
       }
       // Those that had enough to do for one turn, after everybody else had theirs.
-      for (const int fd : std::exchange(again_, {})) Serve(fd, 0);
+      for (const Again& again : std::exchange(again_, {})) {
+        const auto found = held_.find(again.fd);
+        if (found == held_.end() || found->second.number != again.number) continue;
+        found->second.queued = false;
+        Serve(again.fd, 0);
+      }
     }
     while (!held_.empty()) Drop(held_.begin()->first);
   }
@@ -291,6 +302,8 @@ class TvsServer::Loop {
     const auto found = held_.find(fd);
     if (found == held_.end()) return;  // closed earlier in this turn
     Held& held = found->second;
+    if (held.queued) return;  // its turn comes after everybody else's
+    ++shared_.turns;
     if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0 && held.connection->LostWithoutPeer()) {
       // It has given up waiting: a handshake would be work for nobody.
       shared_.Log(TvsSeverity::kDebug, "a connection failed",
@@ -307,7 +320,8 @@ class TvsServer::Loop {
         wanted = EPOLLOUT;
         break;
       case TvsConnection::Want::kAgain:
-        again_.push_back(fd);
+        held.queued = true;
+        again_.push_back({fd, held.number});
         return;
       case TvsConnection::Want::kClose:
         Closed(*held.connection);
@@ -427,7 +441,7 @@ class TvsServer::Loop {
   uint64_t accepted_ = 0;
   std::unordered_map<int, Held> held_;
   std::deque<Due> due_;
-  std::vector<int> again_;
+  std::vector<Again> again_;
   std::thread thread_;
 };
 
@@ -479,6 +493,8 @@ TvsServerFigures TvsServer::figures() const {
   figures.malformed = shared_->malformed;
   figures.overdue = shared_->overdue;
   figures.open = shared_->open;
+  figures.rounds = shared_->rounds;
+  figures.turns = shared_->turns;
   return figures;
 }
 

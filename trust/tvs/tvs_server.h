@@ -50,6 +50,8 @@ struct TvsServerFigures {
   uint64_t malformed = 0;   // connections closed for what they sent
   uint64_t overdue = 0;     // connections closed for taking too long
   uint64_t open = 0;        // connections now
+  uint64_t rounds = 0;      // in which every connection with something to do gets its turn
+  uint64_t turns = 0;       // given to connections; two at most per connection and round
 };
 
 // A listening socket. Unavailable: the address is in use or not this machine's. Port 0 takes a free

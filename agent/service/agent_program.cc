@@ -42,7 +42,7 @@ constexpr char kHelp[] =
     "usage: trustline-agent [--config FILE] [--check-config] [--version]\n"
     "\n"
     "  --config FILE    default /etc/trustline/agent.yaml\n"
-    "  --check-config   say whether FILE is right, and stop\n"
+    "  --check-config   say whether FILE and the identity it names are right, and stop\n"
     "\n"
     "SIGTERM drains: nothing new is begun, a running apply may finish. SIGHUP looks at the "
     "identity files at once.\n"
@@ -208,6 +208,11 @@ int RunAgentProgram(int argc, char** argv, CallHook hook) {
   if (!lock.ok()) return fail("the agent cannot start", lock.status(), 1);
   RealHost host(*config, MakeDhcp(*config, hook), hook);
   absl::StatusOr<std::unique_ptr<IdentityKeeper>> identity =
+    const SystemClock clock;
+    if (absl::Status identity = IdentityKeeper::Check(*config, clock); !identity.ok()) {
+      std::cerr << options.config << ": the agent has no identity: " << identity.message() << "\n";
+      return kConfig;
+    }
       IdentityKeeper::Open(*config, host.host().clock);
   if (!identity.ok()) return fail("the agent has no identity", identity.status(), kConfig);
   const KindRegistry kinds = MakeKindRegistry();

@@ -144,6 +144,12 @@ absl::StatusOr<std::unique_ptr<IdentityKeeper>> IdentityKeeper::Open(const v1::A
   return keeper;
 }
 
+absl::Status IdentityKeeper::Check(const v1::AgentConfig& config, const Clock& clock) {
+  const IdentityKeeper keeper(config, clock);
+  TL_ASSIGN_OR_RETURN(const Files files, keeper.ReadFiles());
+  return keeper.Validate(files).status();
+}
+
 NodeIdentity IdentityKeeper::Current() const {
   std::lock_guard<std::mutex> lock(mutex_);
   return *current_;

@@ -25,6 +25,8 @@ class IdentityKeeper {
   // Reads the first set. Errors say which file or name is wrong; the agent cannot start without.
   static absl::StatusOr<std::unique_ptr<IdentityKeeper>> Open(const v1::AgentConfig& config,
                                                               const Clock& clock);
+  // Whether Open would believe the files. Writes nothing.
+  static absl::Status Check(const v1::AgentConfig& config, const Clock& clock);
   ~IdentityKeeper();
 
   // What is believed now.

@@ -25,6 +25,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
+using ::testing::Not;
 // A child of this test; killed when the test leaves it running.
 class AgentProcess {
  public:
@@ -119,6 +120,27 @@ TEST_F(AgentProgramTest, CheckConfigSaysWhetherItIsRight) {
 }
 
 TEST_F(AgentProgramTest, ServesTellsSystemdAndEndsCleanlyOnSigterm) {
+// What the agent refuses to start with is not called right.
+TEST_F(AgentProgramTest, CheckConfigSaysWhatIsWrongWithTheIdentity) {
+  const auto check = [&](const TestIdentity& identity, const std::vector<Certificate>& roots) {
+    agent_.WriteIdentity(identity, roots);
+    std::filesystem::remove(log());
+    EXPECT_EQ(Run({"--check-config", "--config", config()}).ExitCode(), 78);
+    EXPECT_THAT(ReadFile(log()), Not(HasSubstr("no errors")));
+    return ReadFile(log());
+  };
+  EXPECT_THAT(check(pki_.AgentIdentity("src-sub1"), pki_.roots()),
+              HasSubstr("this agent is trustline://example.test/agent/src-pub"));
+  EXPECT_THAT(check(pki_.OperatorIdentity("olga"), pki_.roots()),
+              HasSubstr("is the certificate of trustline://example.test/operator/olga"));
+  const TestPki other;
+  EXPECT_THAT(check(pki_.AgentIdentity("src-pub"), other.roots()), HasSubstr("does not hold"));
+  TestIdentity mixed = pki_.AgentIdentity("src-pub");
+  mixed.key = pki_.AgentIdentity("src-pub").key;
+  EXPECT_THAT(check(mixed, pki_.roots()), HasSubstr("does not belong to the certificate"));
+  EXPECT_FALSE(std::filesystem::exists(agent_.directory.File("src-pub")));  // nothing was written
+}
+
   // An abstract socket in place of systemd's.
   const std::string name = absl::StrCat("tl-agent-program-", ::getpid());
   const int systemd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
+#include <functional>
 #include <iostream>
 #include <mutex>
 #include <string>
@@ -16,17 +17,20 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "agent/config.h"
 #include "agent/converger.h"
 #include "agent/dhcp/kea_control.h"
 #include "agent/log.h"
 #include "agent/real_host.h"
 #include "agent/service/agent_server.h"
+#include "agent/service/authorizer.h"
 #include "agent/service/identity_keeper.h"
 #include "agent/service/stage_runner.h"
 #include "agent/state_lock.h"
 #include "agent/systemd_notify.h"
 #include "google/protobuf/stubs/logging.h"
+#include "google/protobuf/util/message_differencer.h"
 #include "protos/generic/kinds.h"
 #include "trust/dhcp_probe.h"
 #include "trust/sftp_hub.h"
@@ -45,7 +49,7 @@ constexpr char kHelp[] =
     "  --check-config   say whether FILE and the identity it names are right, and stop\n"
     "\n"
     "SIGTERM drains: nothing new is begun, a running apply may finish. SIGHUP looks at the "
-    "identity files at once.\n"
+    "identity files at once and takes the roles from FILE; the rest of FILE needs a restart.\n"
     "\n"
     "Example:\n"
     "  trustline-agent --config /etc/trustline/agent.yaml\n";
@@ -104,8 +108,33 @@ void Notify(absl::string_view state) {
   }
 }
 
-// Returns when SIGTERM or SIGINT came; meanwhile takes up new identities.
-void ServeUntilStopped(const sigset_t& signals, IdentityKeeper& identity) {
+// The roles as agent.yaml has them now, so that one who left the team is out without a restart. A
+// file that is not right changes nothing.
+void ReloadRoles(const std::string& path, v1::AgentConfig& served, AgentServer& server) {
+  const absl::StatusOr<v1::AgentConfig> read = LoadAgentConfig(path);
+  if (!read.ok()) {
+    Log(LogLevel::kError, "the configuration is not right; the old roles stay",
+        {{"file", path}, {"error", std::string(read.status().message())}});
+    return;
+  }
+  server.TakeRoles(*read);
+  *served.mutable_roles() = read->roles();
+  std::vector<std::string> roles;
+  for (const v1::RoleBinding& binding : served.roles()) {
+    roles.push_back(absl::StrCat(binding.operator_(), " ", RoleName(binding.role())));
+  }
+  Log(LogLevel::kInfo, "the roles were read again",
+      {{"file", path}, {"roles", absl::StrJoin(roles, ", ")}});
+  if (!google::protobuf::util::MessageDifferencer::Equals(*read, served)) {
+    Log(LogLevel::kWarning, "other settings have changed too; they need a restart",
+        {{"file", path}});
+  }
+}
+
+// Returns when SIGTERM or SIGINT came; meanwhile takes up new identities, and at SIGHUP does what
+// `reload` says.
+void ServeUntilStopped(const sigset_t& signals, IdentityKeeper& identity,
+                       const std::function<void()>& reload) {
   while (true) {
     const timespec second{1, 0};
     const int number = sigtimedwait(&signals, nullptr, &second);
@@ -113,6 +142,7 @@ void ServeUntilStopped(const sigset_t& signals, IdentityKeeper& identity) {
       Log(LogLevel::kInfo, "stopping", {{"signal", strsignal(number)}});
       return;
     }
+    if (number == SIGHUP) reload();
     absl::StatusOr<bool> taken = identity.Poll();
     if (!taken.ok()) {
       Log(LogLevel::kError, "a new identity is not believed; the old one stays",
@@ -178,6 +208,11 @@ int RunAgentProgram(int argc, char** argv, CallHook hook) {
     return kConfig;
   }
   if (options.check_only) {
+    const SystemClock clock;
+    if (absl::Status identity = IdentityKeeper::Check(*config, clock); !identity.ok()) {
+      std::cerr << options.config << ": the agent has no identity: " << identity.message() << "\n";
+      return kConfig;
+    }
     std::cout << options.config << ": no errors\n";
     return 0;
   }
@@ -208,11 +243,6 @@ int RunAgentProgram(int argc, char** argv, CallHook hook) {
   if (!lock.ok()) return fail("the agent cannot start", lock.status(), 1);
   RealHost host(*config, MakeDhcp(*config, hook), hook);
   absl::StatusOr<std::unique_ptr<IdentityKeeper>> identity =
-    const SystemClock clock;
-    if (absl::Status identity = IdentityKeeper::Check(*config, clock); !identity.ok()) {
-      std::cerr << options.config << ": the agent has no identity: " << identity.message() << "\n";
-      return kConfig;
-    }
       IdentityKeeper::Open(*config, host.host().clock);
   if (!identity.ok()) return fail("the agent has no identity", identity.status(), kConfig);
   const KindRegistry kinds = MakeKindRegistry();
@@ -237,7 +267,7 @@ int RunAgentProgram(int argc, char** argv, CallHook hook) {
   Notify("READY=1");
   // Beside serving: a look may ask a hub that does not answer.
   std::thread looking([&converger] { LookAgain(converger); });
-  ServeUntilStopped(signals, **identity);
+  ServeUntilStopped(signals, **identity, [&] { ReloadRoles(options.config, *config, **server); });
   Notify("STOPPING=1");
   const LastResort last_resort(std::chrono::seconds(config->drain_seconds()) + kAfterDrain);
   if (!(*server)->Drain(absl::Seconds(config->drain_seconds())))

@@ -163,6 +163,9 @@ class AgentServer::Impl {
   }
 
   uint16_t port() const { return port_; }
+  void TakeRoles(const v1::AgentConfig& config) {
+    authorizer_.Bind({config.roles().begin(), config.roles().end()});
+  }
 
  private:
   Authorizer authorizer_;
@@ -185,6 +188,7 @@ absl::StatusOr<std::unique_ptr<AgentServer>> AgentServer::Start(
 AgentServer::AgentServer(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 AgentServer::~AgentServer() = default;
 uint16_t AgentServer::port() const { return impl_->port(); }
+void AgentServer::TakeRoles(const v1::AgentConfig& config) { impl_->TakeRoles(config); }
 bool AgentServer::Drain(absl::Duration patience) { return impl_->Drain(patience); }
 
 }  // namespace trustline::agent

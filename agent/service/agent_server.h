@@ -35,6 +35,9 @@ class AgentServer {
 
   uint16_t port() const;
 
+  // The roles of `config` count from the next call on, nothing else of it.
+  void TakeRoles(const v1::AgentConfig& config);
+
   // Health says NOT_SERVING first; nothing new is begun; a running apply gets `patience`, then is
   // cancelled at its next safe point. Returns when every call has ended: true when none had to be
   // cancelled. A second call returns true at once.

@@ -41,7 +41,12 @@ std::string RoleName(v1::Role role) {
 
 Authorizer::Authorizer(std::function<NodeIdentity()> self, std::vector<v1::RoleBinding> bindings,
                        const Clock& clock)
-    : self_(std::move(self)), bindings_(std::move(bindings)), clock_(clock) {}
+    : self_(std::move(self)), clock_(clock), bindings_(std::move(bindings)) {}
+
+void Authorizer::Bind(std::vector<v1::RoleBinding> bindings) {
+  const std::lock_guard<std::mutex> lock(mutex_);
+  bindings_ = std::move(bindings);
+}
 
 absl::StatusOr<Caller> Authorizer::Identify(absl::string_view certificate_pem) const {
   const absl::StatusOr<Certificate> certificate = Certificate::FromPem(certificate_pem);
@@ -65,6 +70,7 @@ absl::StatusOr<Caller> Authorizer::Identify(absl::string_view certificate_pem) c
   }
   std::set<v1::Role> roles;
   if (identity->kind == IdentityKind::kOperator) {
+    const std::lock_guard<std::mutex> lock(mutex_);
     for (const v1::RoleBinding& binding : bindings_) {
       if (binding.role() != v1::ROLE_UNSPECIFIED &&
           (binding.operator_() == "*" || binding.operator_() == identity->name))

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,9 @@ class Authorizer {
   Authorizer(std::function<NodeIdentity()> self, std::vector<v1::RoleBinding> bindings,
              const Clock& clock);
 
+  // From the next call on. Connections stay: each call is judged anew.
+  void Bind(std::vector<v1::RoleBinding> bindings);
+
   // Whom the certificate (PEM) names, with roles. It was checked by TLS when the connection was
   // made; a connection may live for long, so chain and dates are checked again here.
   // Unauthenticated: not one of this fleet's identities, or no more.
@@ -51,8 +55,9 @@ class Authorizer {
 
  private:
   const std::function<NodeIdentity()> self_;
-  const std::vector<v1::RoleBinding> bindings_;
   const Clock& clock_;
+  mutable std::mutex mutex_;
+  std::vector<v1::RoleBinding> bindings_;  // guarded by mutex_
 };
 
 }  // namespace trustline::agent

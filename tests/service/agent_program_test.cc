@@ -16,6 +16,7 @@
 
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/service/service_fixture.h"
@@ -24,8 +25,8 @@ namespace trustline::testing {
 namespace {
 
 using ::testing::HasSubstr;
-
 using ::testing::Not;
+
 // A child of this test; killed when the test leaves it running.
 class AgentProcess {
  public:
@@ -119,7 +120,6 @@ TEST_F(AgentProgramTest, CheckConfigSaysWhetherItIsRight) {
   EXPECT_THAT(ReadFile(log()), HasSubstr("broken.yaml:2:"));
 }
 
-TEST_F(AgentProgramTest, ServesTellsSystemdAndEndsCleanlyOnSigterm) {
 // What the agent refuses to start with is not called right.
 TEST_F(AgentProgramTest, CheckConfigSaysWhatIsWrongWithTheIdentity) {
   const auto check = [&](const TestIdentity& identity, const std::vector<Certificate>& roots) {
@@ -141,6 +141,7 @@ TEST_F(AgentProgramTest, CheckConfigSaysWhatIsWrongWithTheIdentity) {
   EXPECT_FALSE(std::filesystem::exists(agent_.directory.File("src-pub")));  // nothing was written
 }
 
+TEST_F(AgentProgramTest, ServesTellsSystemdAndEndsCleanlyOnSigterm) {
   // An abstract socket in place of systemd's.
   const std::string name = absl::StrCat("tl-agent-program-", ::getpid());
   const int systemd = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -178,6 +179,34 @@ TEST_F(AgentProgramTest, SighupLooksAtTheIdentityAtOnceAndKeepsTheOldOneWhenItIs
     return ReadFile(log()).find("does not belong to the certificate") != std::string::npos;
   })) << ReadFile(log());
   const auto fleet = TestOperator(pki_, "olga").Fleet({{"src-pub", "127.0.0.1", port}});
+  EXPECT_TRUE(Describe(*fleet, "src-pub").ok());
+}
+
+TEST_F(AgentProgramTest, SighupTakesARoleAwayAndABrokenFileTakesNone) {
+  AgentProcess agent = Run({"--config", config()});
+  const auto fleet =
+      TestOperator(pki_, "olga").Fleet({{"src-pub", "127.0.0.1", PortOf("agent.yaml")}});
+  EXPECT_TRUE(Describe(*fleet, "src-pub").ok()) << ReadFile(log());
+  const auto logs = [&](const std::string& words) {
+    return Eventually([&] { return ReadFile(log()).find(words) != std::string::npos; });
+  };
+  const std::string good = ReadFile(config());
+  WriteFile(config(), "node: src-pub\nroles: []\n");
+  agent.Signal(SIGHUP);
+  EXPECT_TRUE(logs("the old roles stay")) << ReadFile(log());
+  EXPECT_THAT(ReadFile(log()), HasSubstr("agent.yaml:2:"));
+  EXPECT_TRUE(Describe(*fleet, "src-pub").ok());
+
+  WriteFile(config(), absl::StrReplaceAll(good, {{"operator: olga", "operator: otto"}}));
+  agent.Signal(SIGHUP);
+  EXPECT_TRUE(logs("the roles were read again")) << ReadFile(log());
+  EXPECT_THAT(ReadFile(log()), HasSubstr("otto operator"));
+  EXPECT_THAT(ReadFile(log()), Not(HasSubstr("need a restart")));
+  EXPECT_EQ(Describe(*fleet, "src-pub").status().code(), absl::StatusCode::kPermissionDenied);
+
+  WriteFile(config(), absl::StrCat(good, "gated_pointers_only: true\n"));
+  agent.Signal(SIGHUP);
+  EXPECT_TRUE(logs("other settings have changed too; they need a restart")) << ReadFile(log());
   EXPECT_TRUE(Describe(*fleet, "src-pub").ok());
 }
 

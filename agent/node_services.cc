@@ -133,7 +133,14 @@ absl::StatusOr<ServiceStatus> NodeServices::Status(const std::string& name) cons
                                                : absl::StrCat(service.command().status(0),
                                                               " ended with ", result.exit_code)};
   }
-  return UnitStatus(service.unit());
+  const absl::StatusOr<ServiceStatus> status = UnitStatus(service.unit());
+  // NotFound is for a name nobody knows; this one is in agent.yaml, and its unit is what is wrong.
+  if (absl::IsNotFound(status.status())) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("service ", name, " is ", service.unit(), " in agent.yaml, but ",
+                     HasSystemd() ? "systemd knows no such unit" : "systemd does not run here"));
+  }
+  return status;
 }
 
 absl::Status NodeServices::AwaitRunning(const std::string& name, absl::Time deadline) const {
@@ -204,6 +211,7 @@ absl::Status NodeServices::Act(const std::string& name, Action action) {
   if (found != services_.end() && found->second.has_pid_file()) {
     return Signal(found->second.pid_file(), name, action);
   }
+  if (found != services_.end()) TL_RETURN_IF_ERROR(Status(name).status());
   TL_RETURN_IF_ERROR(Systemd(found == services_.end() ? name : found->second.unit(), action));
   return AwaitRunning(name, absl::Now() + options_.timeout);
 }

@@ -183,6 +183,25 @@ TEST_F(NodeServicesTest, UnknownWithoutSystemdIsNotFound) {
   EXPECT_TRUE(absl::IsNotFound(services.Restart("tvs")));
 }
 
+// NotFound makes the kinds say "name it in agent.yaml", which has been done.
+TEST_F(NodeServicesTest, AServiceInTheConfigurationWhoseUnitIsMissingIsNotCalledUnknown) {
+  v1::ManagedService service;
+  service.set_name("tvs");
+  service.set_unit("cluster-tvs.service");
+  NodeServices::Options options = Options();
+  absl::Status status = NodeServices({service}, options).Status("tvs").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(status.message(),
+            "service tvs is cluster-tvs.service in agent.yaml, but systemd does not run here");
+  options.systemd_mark = root;
+  options.systemctl = Script("systemctl", "echo LoadState=not-found");
+  status = NodeServices({service}, options).Status("tvs").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(status.message(),
+            "service tvs is cluster-tvs.service in agent.yaml, but systemd knows no such unit");
+  EXPECT_EQ(NodeServices({service}, options).Restart("tvs"), status);
+}
+
 TEST_F(NodeServicesTest, HookStandsBeforeEveryEffect) {
   NodeServices::Options options = Options();
   std::string seen;

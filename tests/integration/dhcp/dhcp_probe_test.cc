@@ -4,9 +4,11 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <vector>
 
 #include "agent/dhcp/kea_control.h"
 #include "tests/integration/dhcp/kea_lab.h"
+#include "trust/phone/option150.h"
 
 namespace trustline {
 namespace {
@@ -78,6 +80,32 @@ TEST_F(DhcpProbeTest, WithoutASubnetTheOwnOneIsAsked) {
 TEST_F(DhcpProbeTest, AnotherSubnetIsNotAskedWhenDiscoverIsNotAllowed) {
   const absl::Status status = lab_->Probe("10.79.0.0/24", "", /*may_discover=*/false).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+}
+
+// What `trustline phone` does with --dhcp.
+TEST_F(DhcpProbeTest, APhoneIsToldItsTftpServersInTheirOrder) {
+  const auto ask = [&](const std::string& server, const std::string& subnet, const std::string& mac,
+                       absl::Duration timeout) {
+    absl::StatusOr<std::vector<std::string>> servers = absl::InternalError("not asked");
+    lab_->phones().Do([&] {
+      UdpDhcpProber prober;
+      servers = AskForTftpServers(prober, server, subnet, mac, timeout);
+    });
+    return servers;
+  };
+  const auto own = ask("10.77.0.1", "", "", absl::Seconds(3));
+  ASSERT_TRUE(own.ok()) << own.status();
+  EXPECT_EQ(*own, (std::vector<std::string>{"10.10.0.11", "10.10.0.12"}));
+  const auto pilot = ask("10.77.0.1", "10.77.0.0/24", "00:1b:54:aa:bb:01", absl::Seconds(3));
+  ASSERT_TRUE(pilot.ok()) << pilot.status();
+  EXPECT_EQ(*pilot, std::vector<std::string>{"10.20.0.11"});
+  const auto other = ask("10.77.0.1", "10.79.0.0/24", "", absl::Seconds(3));
+  ASSERT_TRUE(other.ok()) << other.status();
+  EXPECT_EQ(*other, std::vector<std::string>{"10.20.0.16"});
+  lab_->KillKea();
+  const absl::Status silent = ask("10.77.0.1", "", "", absl::Milliseconds(300)).status();
+  EXPECT_EQ(silent.code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(silent.message(), "DHCP server 10.77.0.1 does not answer");
 }
 
 TEST_F(DhcpProbeTest, TheServersOwnHostIsRefused) {

@@ -37,6 +37,7 @@ int Verify(const Arguments& arguments) {
           {kind, absl::StrCat(arguments.trust_list.signer, ": ", status.message())});
     }
   }
+  std::cerr << TrustListWarnings(*file, absl::Now());
   if (arguments.output == "json") {
     std::cout << TrustListJson(*file, verdict);
   } else {
@@ -68,6 +69,7 @@ int Build(const Arguments& arguments) {
   const absl::StatusOr<TrustListFile> file = BuildTrustListFile(request);
   if (!file.ok()) return FailOnFile(file.status());
   const ListVerdict verdict = VerifyTrustList(file->list);
+  std::cerr << TrustListWarnings(*file, absl::Now());
   std::cout << (arguments.output == "json" ? TrustListJson(*file, verdict)
                                            : TrustListVerdictText(*file, verdict));
   return verdict.verified() ? kExitOk : kExitFailed;

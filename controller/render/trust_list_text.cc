@@ -1,5 +1,7 @@
 #include "controller/render/trust_list_text.h"
 
+#include <algorithm>
+#include <initializer_list>
 #include <nlohmann/json.hpp>
 
 #include "absl/strings/ascii.h"
@@ -7,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "trust/certificate.h"
 #include "trust/trust_list/list_crypto.h"
 
 namespace trustline::controller {
@@ -188,6 +191,36 @@ std::string TrustListVerdictText(const TrustListFile& file, const ListVerdict& v
                       Shown(list.header.signer_name.value_or(list.header.signer_issuer)),
                       " serial ", Hex(list.header.signer_serial, ""), "\n  MD5  ", Md5Hex(list),
                       "\n  SHA1 ", Sha1Hex(list.bytes), "\n");
+}
+
+std::string TrustListWarnings(const TrustListFile& file, absl::Time now) {
+  const TrustList& list = file.list;
+  std::string out;
+  const auto warn = [&](absl::string_view text) {
+    absl::StrAppend(&out, file.path, ": warning: ", text, "\n");
+  };
+  const auto has = [&](std::initializer_list<ListRole> roles) {
+    return std::any_of(list.records.begin(), list.records.end(), [&](const TrustListRecord& each) {
+      return std::any_of(roles.begin(), roles.end(), [&](ListRole role) { return each.Is(role); });
+    });
+  };
+  if (!has({ListRole::kTftp, ListRole::kCcmTftp}))
+    warn("no record of a TFTP server: phones would take no signed configuration");
+  // A CTL leaves TVS to the ITL beside it.
+  if (!list.IsCtl() && !has({ListRole::kTvs}))
+    warn("no record of a TVS: phones could ask nobody and would be bound to this list for ever");
+  for (size_t i = 0; i < list.records.size(); ++i) {
+    const TrustListRecord& record = list.records[i];
+    if (!record.certificate) continue;
+    const absl::StatusOr<Certificate> certificate = Certificate::FromDer(*record.certificate);
+    if (!certificate.ok() || certificate->not_after() >= now) continue;
+    warn(
+        absl::StrCat("record ", i + 1,
+                     record.role ? absl::StrCat(" (", RoleShown(*record.role), ")") : std::string(),
+                     ": the certificate ", Shown(certificate->subject()), " expired on ",
+                     Utc(certificate->not_after())));
+  }
+  return out;
 }
 
 std::string TrustListJson(const TrustListFile& file, const ListVerdict& verdict) {

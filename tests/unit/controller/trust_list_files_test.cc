@@ -151,6 +151,36 @@ TEST_F(TrustListFilesTest, JsonSaysTheSame) {
   EXPECT_EQ(json["problems"].size(), 0);
 }
 
+// Each of these lists verifies.
+TEST_F(TrustListFilesTest, WhatALackingListWouldDoToPhonesIsWarnedOf) {
+  const auto warnings = [&](const std::string& name, absl::Duration after = absl::ZeroDuration()) {
+    request_.out_file = files_.Path(name);
+    const absl::StatusOr<TrustListFile> file = BuildTrustListFile(request_);
+    EXPECT_TRUE(file.ok()) << file.status();
+    EXPECT_TRUE(VerifyTrustList(file->list).verified());
+    return TrustListWarnings(*file, request_.timestamp + after);
+  };
+  const auto entries = request_.entries;
+  // The test's certificates are of a later day than the list; none has expired.
+  EXPECT_EQ(warnings("whole.tlv"), "");
+  const std::string expired = warnings("old.tlv", absl::Hours(24 * 365 * 200));
+  EXPECT_THAT(expired, HasSubstr(files_.Path("old.tlv") + ": warning: record 4 (TVS): the "
+                                                          "certificate CN=pub-tvs"));
+  EXPECT_THAT(expired, HasSubstr(" expired on 2"));
+  request_.entries.resize(3);
+  EXPECT_EQ(warnings("no-tvs.tlv"),
+            files_.Path("no-tvs.tlv") +
+                ": warning: no record of a TVS: phones could ask nobody and "
+                "would be bound to this list for ever\n");
+  request_.entries = {entries[0], entries[1], entries[3]};
+  EXPECT_EQ(warnings("no-tftp.tlv"), files_.Path("no-tftp.tlv") +
+                                         ": warning: no record of a TFTP server: phones would take "
+                                         "no signed configuration\n");
+  request_.ctl = true;
+  request_.entries = {entries[0], entries[1], {ListRole::kCcmTftp, entries[2].text}};
+  EXPECT_EQ(warnings("ctl.tlv"), "");
+}
+
 TEST_F(TrustListFilesTest, AnAlteredListSaysWhyItIsNotVerified) {
   absl::StatusOr<TrustListFile> file = BuildTrustListFile(request_);
   ASSERT_TRUE(file.ok()) << file.status();

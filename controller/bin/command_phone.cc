@@ -26,6 +26,7 @@
 #include "controller/phone_state.h"
 #include "controller/playbook/playbook.h"
 #include "controller/render/phone_output.h"
+#include "controller/trust_list_files.h"
 #include "trust/phone/evidence_csv.h"
 #include "trust/phone/file_download.h"
 #include "trust/phone/live_network.h"
@@ -127,6 +128,12 @@ int BootOne(const Arguments& arguments) {
   }
   const absl::StatusOr<PhoneBehaviour> behaviour = BehaviourOf(a);
   if (!behaviour.ok()) return UsageError(std::string(behaviour.status().message()));
+  // A phone that held anything else than a list would be another phone than the one asked about.
+  for (const std::string& list : {a.itl, a.ctl}) {
+    if (list.empty()) continue;
+    const absl::Status read = ReadTrustListFile(list).status();
+    if (!read.ok()) return FailOnFile(read);
+  }
   const absl::StatusOr<PhoneState> before = PhoneOf(a);
   if (!before.ok()) return FailWith(before.status());
   if (a.tftp.empty() && a.dhcp.empty() && before->alternate_tftp.empty())

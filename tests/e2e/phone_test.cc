@@ -136,6 +136,66 @@ TEST_F(PhoneCommandTest, OnePhoneIsLockedUntilItsTvsVouchesThenMovesAndRemembers
   EXPECT_THAT(done.err, HasSubstr("is the state of SEP001B54AABB01"));
 }
 
+TEST_F(PhoneCommandTest, AFileThatIsNoListIsNotBelievedToBeOne) {
+  const std::vector<std::pair<std::string, std::string>> wrong = {
+      {"notes.md", "# no list\n"}, {"empty.tlv", ""}, {"cut.tlv", old_itl_.substr(0, 300)}};
+  for (const auto& [name, bytes] : wrong) {
+    const std::string path = fleet_.Write(name, bytes);
+    const Finished shown = fleet_.Operate({"trust-list", "show", path});
+    for (const char* option : {"--itl", "--ctl"}) {
+      const Finished done =
+          Phone({"boot", "--device", kDevice, "--state", fleet_.directory() + "/phone", option,
+                 path, "--tvs", "127.0.0.1:1", "--tftp", kDestination});
+      EXPECT_EQ(done.exit_code, 65) << done;
+      EXPECT_EQ(done.err, shown.err);
+      EXPECT_EQ(done.out, "");
+    }
+  }
+  EXPECT_NE(access((fleet_.directory() + "/phone").c_str(), F_OK), 0);
+}
+
+TEST_F(PhoneCommandTest, MigrateTellsInOneLineWhatAResetWouldDo) {
+  ASSERT_TRUE(StartTvs()) << tvs_->err();
+  const auto migrate = [&] {
+    return Phone({"migrate", "--device", kDevice, "--state", fleet_.directory() + "/phone", "--itl",
+                  fleet_.directory() + "/old.tlv", "--tvs", tvs_address_, "--tftp", kDestination});
+  };
+  Finished done = migrate();
+  EXPECT_EQ(done.exit_code, 2) << done;
+  EXPECT_THAT(done.out, HasSubstr("LOCKED"));
+  SourceTrustsTheDestination();
+  done = migrate();
+  EXPECT_EQ(done.exit_code, 0) << done;
+  EXPECT_THAT(done.out, AllOf(HasSubstr(kDevice), HasSubstr("10.20.0.11")));
+}
+
+// Whether a phone asks its second TFTP server for a file the first does not have is not documented.
+TEST_F(PhoneCommandTest, LenientPhonesAskTheNextServerWhereStrictOnesStop) {
+  SourceTrustsTheDestination();
+  ASSERT_TRUE(StartTvs()) << tvs_->err();
+  const auto boot = [&](std::vector<std::string> more) {
+    // The first server is there and has no file of this phone; the second has them all.
+    more.insert(more.end(), {"--check", "--tftp", "127.0.0.4"});
+    std::vector<std::string> arguments = {"boot",
+                                          "--device",
+                                          kDevice,
+                                          "--state",
+                                          fleet_.directory() + "/phone",
+                                          "--itl",
+                                          fleet_.directory() + "/old.tlv",
+                                          "--tvs",
+                                          tvs_address_};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    arguments.insert(arguments.end(), {"--tftp", kDestination});
+    return Phone(arguments);
+  };
+  Finished done = boot({});
+  EXPECT_NE(done.exit_code, 0) << done;
+  done = boot({"--lenient"});
+  EXPECT_EQ(done.exit_code, 0) << done;
+  EXPECT_THAT(done.out, HasSubstr("  moved  "));
+}
+
 TEST_F(PhoneCommandTest, AStoppedOrUnknownTvsLocksThePhoneAndSaysWhich) {
   SourceTrustsTheDestination();
   ASSERT_TRUE(StartTvs()) << tvs_->err();

@@ -15,6 +15,7 @@
 namespace trustline::e2e {
 namespace {
 
+using ::testing::Contains;
 using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -43,62 +44,34 @@ class CliTest : public ::testing::Test {
   TestFleet fleet_;
 };
 
+// Every command there is: those the help of another one names.
 TEST_F(CliTest, EveryHelpHasAnExample) {
-  const std::vector<std::vector<std::string>> commands = {{},
-                                                          {"lint"},
-                                                          {"plan"},
-                                                          {"apply"},
-                                                          {"preflight"},
-                                                          {"rollback"},
-                                                          {"status"},
-                                                          {"history"},
-                                                          {"history", "list"},
-                                                          {"history", "show"},
-                                                          {"inventory"},
-                                                          {"pki"},
-                                                          {"pki", "init"},
-                                                          {"pki", "request"},
-                                                          {"pki", "issue"},
-                                                          {"pki", "sign"},
-                                                          {"trust-list"},
-                                                          {"trust-list", "show"},
-                                                          {"trust-list", "verify"},
-                                                          {"trust-list", "build"},
-                                                          {"pki", "show"},
-                                                          {"signed-file"},
-                                                          {"signed-file", "show"},
-                                                          {"signed-file", "verify"},
-                                                          {"signed-file", "sign"},
-                                                          {"signed-file", "strip"},
-                                                          {"stragglers"},
-                                                          {"stragglers", "list"},
-                                                          {"stragglers", "excuse"},
-                                                          {"phone"},
-                                                          {"tvs"},
-                                                          {"tvs", "query"},
-                                                          {"tvs", "verify"},
-                                                          {"version"},
-                                                          {"schema"},
-                                                          {"explain"}};
-  for (std::vector<std::string> arguments : commands) {
-    const std::string name = absl::StrJoin(arguments, " ");
+  std::vector<std::vector<std::string>> commands = {{}};
+  for (size_t at = 0; at < commands.size(); ++at) {
+    const std::vector<std::string> command = commands[at];
+    std::vector<std::string> arguments = command;
     arguments.push_back("--help");
     const Finished done = fleet_.Operate(arguments);
+    const std::string name = absl::StrJoin(command, " ");
     EXPECT_EQ(done.exit_code, 0) << name;
-    EXPECT_THAT(done.out, HasSubstr("Example")) << name;
-    EXPECT_THAT(done.out, HasSubstr(absl::StrCat("trustline", name.empty() ? "" : " ", name)))
-        << name;
     EXPECT_THAT(done.err, IsEmpty()) << name;
+    const size_t example = done.out.find("\nExample");
+    ASSERT_NE(example, std::string::npos) << name << done;
+    EXPECT_THAT(done.out.substr(example),
+                HasSubstr(absl::StrCat("trustline", name.empty() ? "" : " ", name)))
+        << name;
+    const size_t below = done.out.find("Subcommands:\n");
+    if (below == std::string::npos) continue;
+    for (absl::string_view line : absl::StrSplit(done.out.substr(below, example - below), '\n')) {
+      if (!absl::StartsWith(line, "  ") || absl::StartsWith(line, "   ")) continue;
+      commands.push_back(command);
+      commands.back().emplace_back(line.substr(2, line.find(' ', 2) - 2));
+    }
   }
-  // The list above is the whole list: each command the help names has an entry.
-  const std::string help = fleet_.Operate({"--help"}).out;
-  for (absl::string_view line : absl::StrSplit(help.substr(help.find("Subcommands:")), '\n')) {
-    if (!absl::StartsWith(line, "  ") || absl::StartsWith(line, "   ")) continue;
-    const std::string word(line.substr(2, line.find(' ', 2) - 2));
-    if (word == "trustline") continue;
-    EXPECT_TRUE(std::any_of(commands.begin(), commands.end(), [&](const auto& c) {
-      return !c.empty() && c[0] == word;
-    })) << word;
+  // Or the help is no longer laid out as this test reads it.
+  for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
+           {"apply"}, {"history", "show"}, {"phone", "evidence"}, {"explain"}}) {
+    EXPECT_THAT(commands, Contains(command));
   }
 }
 

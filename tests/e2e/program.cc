@@ -90,7 +90,7 @@ Program::Program(const Command& command) : own_group_(command.own_group), began_
   argv.push_back(nullptr);
   envp.push_back(nullptr);
   int terminal = -1;
-  if (command.on_terminal) {
+  if (command.on_terminal || command.asks_on_terminal) {
     terminal_ = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
     if (terminal_ < 0 || grantpt(terminal_) != 0 || unlockpt(terminal_) != 0) Die("posix_openpt");
     terminal = open(ptsname(terminal_), O_RDWR | O_NOCTTY | O_CLOEXEC);
@@ -105,8 +105,12 @@ Program::Program(const Command& command) : own_group_(command.own_group), began_
     prctl(PR_SET_PDEATHSIG, command.death_signal);
     if (getppid() != parent) _exit(127);
     if (command.own_group) setpgid(0, 0);
+    // Ctrl-C is a signal only from a terminal that is one's own.
+    if (command.asks_on_terminal && (setsid() < 0 || ioctl(terminal, TIOCSCTTY, 0) != 0)) {
+      _exit(127);
+    }
     signal(SIGPIPE, SIG_DFL);
-    const int input = open(in.c_str(), O_RDONLY);
+    const int input = command.asks_on_terminal ? terminal : open(in.c_str(), O_RDONLY);
     const int out = open(out_path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
     const int err =
         terminal >= 0 ? terminal : open(err_path.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
@@ -116,7 +120,7 @@ Program::Program(const Command& command) : own_group_(command.own_group), began_
     dup2(err, 2);
     if (input > 2) close(input);
     if (out > 2) close(out);
-    if (err > 2) close(err);
+    if (err > 2 && err != input) close(err);
     if (!command.directory.empty() && chdir(command.directory.c_str()) != 0) _exit(127);
     execve(argv[0], argv.data(), envp.data());
     _exit(127);
@@ -170,6 +174,10 @@ void Program::Signal(int number) const {
 
 void Program::SignalGroup(int number) const {
   if (own_group_) kill(-pid_, number);
+}
+
+void Program::Type(absl::string_view keys) const {
+  if (write(terminal_, keys.data(), keys.size()) != static_cast<ssize_t>(keys.size())) Die("type");
 }
 
 Finished Program::Wait(absl::Duration limit) {

@@ -39,6 +39,8 @@ struct Command {
   int death_signal = 9;    // what it gets when the test dies before it
   bool on_terminal =
       false;  // standard error is a terminal (80 columns); `err` holds what was shown
+  // Standard input is that terminal too, and the program's own: see Type. `input` is not read.
+  bool asks_on_terminal = false;
 };
 
 struct Finished {
@@ -66,6 +68,8 @@ class Program {
   bool Running();
   void Signal(int number) const;
   void SignalGroup(int number) const;
+  // What somebody at its terminal types: "\n" ends a line, "\x03" is Ctrl-C.
+  void Type(absl::string_view keys) const;
   // Kills it when it does not end within `limit`.
   Finished Wait(absl::Duration limit);
 

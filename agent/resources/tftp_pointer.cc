@@ -95,20 +95,6 @@ absl::Status LoadFile(const Host& host) {
   return CheckLoaded(host);
 }
 
-// What clients of a scope are given: its own value, else that of a wider scope.
-absl::StatusOr<std::vector<uint32_t>> ServedTo(const KeaConfig& file, const KeaScope& scope) {
-  TL_ASSIGN_OR_RETURN(const KeaPointer own, file.Pointer(scope));
-  if (!own.addresses.empty()) return own.addresses;
-  if (scope.type == KeaScope::Type::kReservation) {
-    const std::optional<std::string> subnet = file.SubnetToAsk(scope);
-    if (subnet.has_value() && !subnet->empty()) {
-      return ServedTo(file, {KeaScope::Type::kSubnet, *subnet});
-    }
-  }
-  if (scope.type == KeaScope::Type::kGlobal) return std::vector<uint32_t>{};
-  return ServedTo(file, {KeaScope::Type::kGlobal, ""});
-}
-
 v1::GateQuestion QuestionOf(const PlanContext& context) {
   v1::GateQuestion question;
   question.set_playbook(context.document.playbook());
@@ -362,8 +348,16 @@ absl::StatusOr<Permission> TftpPointerKind::PermitUndo(const PlanContext& contex
     return permission;
   }
   TL_ASSIGN_OR_RETURN(const KeaConfig file, ReadFile(context.host.dhcp, restored));
-  TL_ASSIGN_OR_RETURN(const std::vector<uint32_t> addresses,
-                      ServedTo(file, ScopeOf(SpecOf(context.resource).scope())));
+  // With its shared network: a way back is to what clients get, wherever it stands.
+  TL_ASSIGN_OR_RETURN(const KeaServed served,
+                      file.Served(ScopeOf(SpecOf(context.resource).scope())));
+  const std::vector<uint32_t>& addresses = served.pointer.addresses;
+  if (addresses.empty() && !served.pointer.text.empty()) {
+    permission.refusals = {absl::StrCat(
+        "option 150 of ", PointerScopeName(SpecOf(context.resource).scope()), " would be '",
+        served.pointer.text, "' again, which is no list of addresses that judges could try")};
+    return permission;
+  }
   if (addresses.empty()) {
     permission.warnings.push_back(
         absl::StrCat(PointerScopeName(SpecOf(context.resource).scope()),

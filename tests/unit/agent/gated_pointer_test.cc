@@ -375,5 +375,32 @@ TEST_F(GatedPointerTest, APilotGoesBackToWhatItsSubnetServes) {
   EXPECT_THAT(questions_.back().tftp_servers(), ::testing::ElementsAre("10.10.0.11", "10.10.0.12"));
 }
 
+constexpr char kShared[] = R"({
+  "Dhcp4": {
+    "option-def": [ { "name": "voip-tftp", "code": 150, "type": "ipv4-address", "array": true } ],
+    "option-data": [ { "name": "voip-tftp", "data": "10.66.0.1" } ],
+    "shared-networks": [
+      { "name": "floors",
+        "option-data": [ { "name": "voip-tftp", "data": "10.10.0.11, 10.10.0.12" } ],
+        "subnet4": [ { "subnet": "10.30.0.0/24", "id": 1 } ] }
+    ]
+  }
+}
+)";
+
+TEST_F(GatedPointerTest, ASubnetGoesBackToWhatItsSharedNetworkServes) {
+  world_.Import();
+  dhcp_->host.dhcp.Configure(kPath, kShared, "10.30.0.2");
+  ApplyGate();
+  ASSERT_EQ(Move().outcome(), v1::OUTCOME_CHANGED);
+  const auto moved = dhcp_->host.files.Read(kPath)->bytes;
+  world_.phones.tvs.at("10.20.0.11").knows.clear();
+  EXPECT_EQ(OnlyRow(dhcp_->Rollback()).outcome(), v1::OUTCOME_REFUSED);
+  EXPECT_EQ(dhcp_->host.files.Read(kPath)->bytes, moved);
+  ASSERT_FALSE(questions_.empty());
+  EXPECT_TRUE(questions_.back().return_trip());
+  EXPECT_THAT(questions_.back().tftp_servers(), ::testing::ElementsAre("10.10.0.11", "10.10.0.12"));
+}
+
 }  // namespace
 }  // namespace trustline::agent

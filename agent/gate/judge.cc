@@ -71,6 +71,7 @@ class Judge {
     DescribeEvidence();
     CheckDestinations();
     for (const v1::PhoneClass& phones : gate_.spec.classes()) JudgeClass(phones);
+    CheckOtherClusters();
     report_.set_unproven(report_.unproven() + gate_.spec.unproven());
     for (const std::string& example : gate_.spec.unproven_examples()) {
       report_.add_unproven_examples(example);
@@ -91,6 +92,7 @@ class Judge {
         report_.set_phones(report_.phones() + phones.count());
       }
     }
+    concerned_ = report_.phones();
     report_.set_evidence("phones that have moved hold what the destination serves now");
     lists_.FetchCommon();
     for (const std::string& address : destinations_) {
@@ -184,6 +186,18 @@ class Judge {
     }
   }
 
+  // Where phones are now. They move without these servers, but come back only by them.
+  void CheckOtherClusters() {
+    lists_.FetchCommon();
+    std::set<std::string> destinations;
+    for (const std::string& address : destinations_) destinations.insert(map_.NameOf(address));
+    for (const auto& [node, why] : lists_.failures()) {
+      if (destinations.contains(node)) continue;
+      Warn(absl::StrCat("TFTP of ", node, " does not answer (", why,
+                        "): phones that are sent back cannot fetch their lists there"));
+    }
+  }
+
   void JudgeClass(const v1::PhoneClass& phones) {
     v1::GateClass& row = AddClass(phones.count());
     for (const std::string& example : phones.examples()) row.add_examples(example);
@@ -196,6 +210,7 @@ class Judge {
       Warn(absl::StrCat(Phones(phones.count()), " do not move: ", evidence.excluded));
       return;
     }
+    concerned_ += phones.count();
     if (!evidence.unproven.empty()) {
       row.set_excluded(absl::StrCat("unproven: ", evidence.unproven));
       report_.set_unproven(report_.unproven() + phones.count());
@@ -319,8 +334,10 @@ class Judge {
                               " unproven: ",
                               unproven_reasons_.empty() ? "no evidence of their trust list"
                                                         : absl::StrJoin(unproven_reasons_, "; "));
-    } else if (report_.phones() == 0) {
-      unproven = "the evidence names no phone, so nothing is proven";
+    } else if (concerned_ == 0) {
+      unproven =
+          absl::StrCat("the evidence names no phone",
+                       report_.phones() == 0 ? "" : " that would move", ", so nothing is proven");
     }
     if (!unproven.empty() && spec.allow_unproven()) {
       Warn(absl::StrCat(unproven, " (allow_unproven)"));
@@ -337,6 +354,7 @@ class Judge {
   RememberingNetwork network_;
   ServedLists lists_;
   const TripGround ground_;
+  uint32_t concerned_ = 0;                 // phones that would move, proven or not
   std::vector<std::string> destinations_;  // addresses
   std::string stale_;
   std::set<std::string> unproven_reasons_;

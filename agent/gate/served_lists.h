@@ -34,6 +34,8 @@ class ServedLists {
   void FetchCommon();
   // Nodes whose lists could not be fetched: "src-sub1 (connection refused)".
   std::vector<std::string> Failures() const;
+  // The same, by node: why.
+  const std::map<std::string, std::string>& failures() const { return failures_; }
 
  private:
   void Take(const std::string& address, const v1::Cluster& cluster, const std::string& file,

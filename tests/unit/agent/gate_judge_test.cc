@@ -27,6 +27,30 @@ class GateJudgeTest : public ::testing::Test {
   const v1::GateDecision& Decision(const v1::GateReport& report, int index, int row = 0) {
     return report.classes(row).decisions(index);
   }
+  // The source's list names a CAPF, and the phones hold certificates (LSC) of it.
+  Certificate HoldLscs() {
+    const Certificate capf = TestPki::UnitCertificate("CAPF_src-pub");
+    TrustListDraft draft;
+    draft.timestamp = absl::FromUnixSeconds(1700000000);
+    for (const auto& [certificate, role] :
+         {std::pair{world_.phones.src_pub.callmanager, ListRole::kSast},
+          std::pair{world_.phones.src_pub.callmanager, ListRole::kTftp},
+          std::pair{capf, ListRole::kCapf}, std::pair{world_.phones.src_pub.tvs, ListRole::kTvs},
+          std::pair{world_.phones.src_sub.tvs, ListRole::kTvs}}) {
+      draft.records.push_back(MakeRecord(certificate, role, "src-pub").value());
+    }
+    world_.phones.Serve(
+        world_.phones.src_pub, "ITLFile.tlv",
+        WriteTrustList(draft, world_.phones.src_pub.callmanager, TestPki::UnitKey()).value());
+    *world_.spec.mutable_classes(0) = world_.SourceClass();
+    world_.spec.mutable_classes(0)->set_lsc_issuer_sha256(capf.sha256_hex());
+    return capf;
+  }
+  void DestinationKnows(const Certificate& certificate) {
+    for (const char* address : {"10.20.0.11", "10.20.0.12"}) {
+      world_.phones.tvs.at(address).knows.emplace_back(certificate, std::vector<uint8_t>{4});
+    }
+  }
 
   GateWorld world_;
 };
@@ -185,6 +209,17 @@ TEST_F(GateJudgeTest, Scenario24RefusesAPhoneWithoutARecordAndLeavesOutOneThatIs
   EXPECT_THAT(TextOf(report), HasSubstr("3 phones do not move"));
 }
 
+TEST_F(GateJudgeTest, PhonesThatDoNotMoveProveNothing) {
+  world_.Import();
+  world_.spec.mutable_classes(0)->set_excluded("static address");
+  v1::GateReport report = world_.Judge();
+  EXPECT_FALSE(report.accepted());
+  EXPECT_THAT(report.reasons(), ElementsAre(HasSubstr("the evidence names no phone that would "
+                                                      "move, so nothing is proven")));
+  world_.spec.set_allow_unproven(true);
+  EXPECT_TRUE(world_.Judge().accepted());
+}
+
 TEST_F(GateJudgeTest, Scenario25ListsPhonesThatDhcpCannotMove) {
   world_.Import();
   v1::PhoneClass byhand = world_.SourceClass();
@@ -245,6 +280,30 @@ TEST_F(GateJudgeTest, Scenario31JudgesTheSecondNodeByItsOwnListAndRefusesADeadOn
               HasSubstr(world_.phones.dst_sub.callmanager.serial_hex()));
 }
 
+TEST_F(GateJudgeTest, WarnsOfADeadTftpServerOfTheSource) {
+  world_.Import();
+  EXPECT_THAT(TextOf(world_.Judge()), Not(HasSubstr("TFTP of")));
+  world_.phones.broken_servers["10.10.0.12"] = absl::UnavailableError("connection refused");
+  const v1::GateReport report = world_.Judge();
+  EXPECT_TRUE(report.accepted()) << TextOf(report);
+  EXPECT_THAT(TextOf(report), HasSubstr("TFTP of src-sub1 does not answer (connection refused)"));
+}
+
+TEST_F(GateJudgeTest, Scenario26RefusesAListLongerThanPhonesRead) {
+  world_.Import();
+  std::string& served = world_.phones.files.at({"10.20.0.12", world_.phones.ItlName()});
+  const std::string record =
+      EncodeRecord(MakeRecord(world_.phones.dst_pub.tvs, ListRole::kTvs, "another").value())
+          .value();
+  for (size_t size = ParseTrustList(served)->records.size(); size < 40; ++size) served += record;
+  served = testing::Resigned(served);
+  const v1::GateReport report = world_.Judge();
+  EXPECT_FALSE(report.accepted());
+  EXPECT_TRUE(Decision(report, 0).accepted()) << TextOf(report);
+  EXPECT_FALSE(Decision(report, 1).accepted());
+  EXPECT_THAT(Decision(report, 1).reason(), HasSubstr("40 certificates"));
+}
+
 TEST_F(GateJudgeTest, Scenario38FlagsPhonesThatDoNotKnowSha512) {
   world_.Import();
   ListOptions options;
@@ -262,36 +321,18 @@ TEST_F(GateJudgeTest, Scenario38FlagsPhonesThatDoNotKnowSha512) {
 
 TEST_F(GateJudgeTest, Scenario39FlagsLscPhonesWhoseCapfTheDestinationDoesNotKnow) {
   world_.Import();
-  const Certificate capf = TestPki::UnitCertificate("CAPF_src-pub");
-  TrustListDraft draft;
-  draft.timestamp = absl::FromUnixSeconds(1700000000);
-  for (const auto& [certificate, role] :
-       {std::pair{world_.phones.src_pub.callmanager, ListRole::kSast},
-        std::pair{world_.phones.src_pub.callmanager, ListRole::kTftp},
-        std::pair{capf, ListRole::kCapf}, std::pair{world_.phones.src_pub.tvs, ListRole::kTvs},
-        std::pair{world_.phones.src_sub.tvs, ListRole::kTvs}}) {
-    draft.records.push_back(MakeRecord(certificate, role, "src-pub").value());
-  }
-  world_.phones.Serve(
-      world_.phones.src_pub, "ITLFile.tlv",
-      WriteTrustList(draft, world_.phones.src_pub.callmanager, TestPki::UnitKey()).value());
-  *world_.spec.mutable_classes(0) = world_.SourceClass();
-  world_.spec.mutable_classes(0)->set_lsc_issuer_sha256(capf.sha256_hex());
-
+  const Certificate capf = HoldLscs();
   v1::GateReport report = world_.Judge();
   EXPECT_TRUE(report.accepted()) << TextOf(report);  // non-secure: a warning
   EXPECT_THAT(TextOf(report), HasSubstr("registration over TLS would fail"));
 
-  for (const char* address : {"10.20.0.11", "10.20.0.12"}) {
-    world_.phones.tvs.at(address).knows.emplace_back(capf, std::vector<uint8_t>{4});
-  }
+  DestinationKnows(capf);
   EXPECT_THAT(TextOf(world_.Judge()), Not(HasSubstr("TLS would fail")));
 }
 
 TEST_F(GateJudgeTest, Scenario39RefusesThemInMixedMode) {
   world_.Import();
   world_.topology.mutable_clusters(1)->set_security_mode(v1::SECURITY_MODE_MIXED);
-  const Certificate capf = TestPki::UnitCertificate("CAPF_src-pub");
   ListOptions mixed;
   mixed.mixed = true;
   mixed.other_recovery = &world_.phones.dst_pub;
@@ -302,7 +343,17 @@ TEST_F(GateJudgeTest, Scenario39RefusesThemInMixedMode) {
     world_.phones.Serve(node, world_.phones.CtlName(), ctl);
   }
   EXPECT_TRUE(world_.Judge().accepted()) << TextOf(world_.Judge());
-  world_.spec.mutable_classes(0)->set_lsc_issuer_sha256(capf.sha256_hex());
+
+  const Certificate capf = HoldLscs();
+  const v1::GateReport report = world_.Judge();
+  EXPECT_FALSE(report.accepted());
+  EXPECT_THAT(TextOf(report), HasSubstr("registration over TLS would fail"));
+  DestinationKnows(capf);
+  EXPECT_TRUE(world_.Judge().accepted()) << TextOf(world_.Judge());
+
+  // Whose LSC it is cannot be told: a warning, as nothing is known against it.
+  world_.spec.mutable_classes(0)->set_lsc_issuer_sha256(
+      TestPki::UnitCertificate("another CAPF").sha256_hex());
   EXPECT_THAT(TextOf(world_.Judge()), HasSubstr("which no list served now contains"));
 }
 

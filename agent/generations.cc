@@ -1,6 +1,8 @@
 #include "agent/generations.h"
 
 #include <algorithm>
+#include <map>
+#include <set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
@@ -67,7 +69,27 @@ absl::StatusOr<std::vector<v1::StateWrite>> Generations::CommitWrites(
   writes[0].set_path(RecordPath(generation.number()));
   writes[0].set_payload(generation.SerializeAsString());
   TL_ASSIGN_OR_RETURN(const std::vector<uint64_t> numbers, Numbers(/*images=*/false));
-  for (size_t i = 0; i + kKept <= numbers.size(); ++i) {
+  if (numbers.size() < kKept) return writes;
+  const size_t beyond = numbers.size() - kKept + 1;
+  // A run is forgotten whole or not at all, however many stages it has: the rollback of a part
+  // would look like that of the run.
+  std::map<uint64_t, std::string> runs;
+  for (const uint64_t number : numbers) {
+    v1::Generation stored;
+    const absl::Status status = state_.Read(RecordPath(number), stored);
+    // A damaged one is nobody's, and is forgotten in its turn.
+    if (absl::IsDataLoss(status)) continue;
+    TL_RETURN_IF_ERROR(status);
+    runs[number] = stored.run_id();
+  }
+  std::set<std::string> kept = {generation.run_id()};
+  for (auto it = runs.lower_bound(numbers[beyond - 1] + 1); it != runs.end(); ++it) {
+    kept.insert(it->second);
+  }
+  for (size_t i = 0; i < beyond; ++i) {
+    if (const auto run = runs.find(numbers[i]); run != runs.end() && kept.count(run->second) != 0) {
+      continue;
+    }
     for (const std::string& path : {RecordPath(numbers[i]), ImagesPath(numbers[i])}) {
       v1::StateWrite& write = writes.emplace_back();
       write.set_path(path);

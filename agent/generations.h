@@ -17,7 +17,8 @@ namespace trustline::agent {
 // or are a crash's leftover.
 class Generations {
  public:
-  // Older ones are removed when a new one is committed.
+  // Older ones are removed when a new one is committed, but for those of a run that has one among
+  // the kept.
   static constexpr size_t kKept = 64;
 
   explicit Generations(StateFiles& state) : state_(state) {}
@@ -30,7 +31,7 @@ class Generations {
   absl::StatusOr<v1::SavedImages> Images(uint64_t number) const;
   // Above every number in use.
   absl::StatusOr<uint64_t> NextNumber() const;
-  // To be written at commit: the record, and the removal of what is beyond kKept.
+  // To be written at commit: the record, and the removal of what is to be forgotten.
   absl::StatusOr<std::vector<v1::StateWrite>> CommitWrites(const v1::Generation& generation) const;
   // Removes images that no record claims; only when no transaction is open. Returns how many.
   absl::StatusOr<int> RemoveOrphans();

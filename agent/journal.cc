@@ -1,5 +1,6 @@
 #include "agent/journal.h"
 
+#include <map>
 #include <set>
 #include <utility>
 
@@ -46,9 +47,21 @@ absl::StatusOr<v1::OwedEffects> Journal::Owed() const {
   return owed;
 }
 
-absl::Status Journal::RestoreFiles(const v1::Journal& journal) {
+absl::StatusOr<std::string> Journal::Keep(const std::string& path, const FileImage& image) {
+  std::string kept = KeptPath(path, ImageDigest(image));
+  TL_ASSIGN_OR_RETURN(const std::string staged, host_.files.Stage(path, image));
+  TL_RETURN_IF_ERROR(host_.files.Rename(staged, kept));
+  TL_RETURN_IF_ERROR(host_.files.SyncDirectory(DirectoryOf(path)));
+  return kept;
+}
+
+absl::Status Journal::RestoreFiles(const v1::Journal& journal, std::vector<std::string>& lines) {
   v1::SavedImages saved;
   TL_RETURN_IF_ERROR(state_.Read(Generations::ImagesPath(journal.generation().number()), saved));
+  std::map<std::string, std::string> written;
+  for (const v1::TouchedFile& file : journal.generation().files()) {
+    written[file.path()] = file.written();
+  }
   std::vector<std::string> problems;
   std::set<std::string> directories;
   const auto note = [&](const std::string& path, const absl::Status& status) {
@@ -61,6 +74,14 @@ absl::Status Journal::RestoreFiles(const v1::Journal& journal) {
     const MaybeImage before = LoadImage(*it);
     const absl::StatusOr<MaybeImage> present = ReadImage(host_.files, path);
     if (!note(path, present.status()) || *present == before) continue;
+    // Neither ours nor from before: an admin's edit, after a crash perhaps hours later.
+    if (present->has_value() && ImageDigest(*present) != written[path]) {
+      const absl::StatusOr<std::string> kept = Keep(path, **present);
+      if (!note(path, kept.status())) continue;
+      lines.push_back(absl::StrCat(path,
+                                   " was changed by somebody else meanwhile: that is kept as ",
+                                   *kept, "; what was there before the run is put back"));
+    }
     if (!before.has_value()) {
       note(path, host_.files.Remove(path));
       continue;
@@ -98,7 +119,7 @@ absl::Status Journal::UndoEffect(const v1::DoneEffect& effect) {
 
 absl::Status Journal::PutBack(const v1::Journal& journal, std::vector<std::string>& lines,
                               std::map<std::string, std::string>& owed_by) {
-  TL_RETURN_IF_ERROR(RestoreFiles(journal));
+  TL_RETURN_IF_ERROR(RestoreFiles(journal, lines));
   TL_ASSIGN_OR_RETURN(v1::OwedEffects owed, Owed());
   const int owed_before = owed.effects_size();
   std::vector<v1::DoneEffect> tried;

@@ -26,10 +26,11 @@ class Journal {
   absl::StatusOr<std::optional<v1::Journal>> Read() const;
   absl::Status Write(const v1::Journal& journal);
 
-  // Restores every file byte for byte, removes what waits beside them, takes started effects back
-  // in reverse order, and closes the journal. An effect that cannot be taken back now becomes owed
-  // (a line in `lines`; `owed`: id of each resource that wanted it -> why). An error: a file could
-  // not be restored; the journal stays for another try. Safe to repeat.
+  // Restores every file byte for byte, removes what waits beside them (what is neither the old
+  // content nor the transaction's is first kept beside the file, with a line), takes started
+  // effects back in reverse order, and closes the journal. An effect that cannot be taken back now
+  // becomes owed (a line in `lines`; `owed`: id of each resource that wanted it -> why). An error:
+  // a file could not be restored; the journal stays for another try. Safe to repeat.
   absl::Status PutBack(const v1::Journal& journal, std::vector<std::string>& lines,
                        std::map<std::string, std::string>& owed);
   // Writes what a committed transaction left to write, and closes the journal. Safe to repeat.
@@ -43,7 +44,9 @@ class Journal {
   absl::StatusOr<v1::OwedEffects> Owed() const;
 
  private:
-  absl::Status RestoreFiles(const v1::Journal& journal);
+  absl::Status RestoreFiles(const v1::Journal& journal, std::vector<std::string>& lines);
+  // Saves what somebody else wrote to `path` beside it, synced; returns the copy's path.
+  absl::StatusOr<std::string> Keep(const std::string& path, const FileImage& image);
   absl::Status UndoEffect(const v1::DoneEffect& effect);
   absl::Status PayOwed(std::vector<std::string>& lines);
 

@@ -36,7 +36,9 @@ absl::StatusOr<std::vector<std::string>> Descend(const FileView& files,
     if (absl::IsNotFound(names.status()) || absl::IsFailedPrecondition(names.status())) continue;
     TL_RETURN_IF_ERROR(names.status());
     for (const std::string& name : *names) {
-      if (!MatchesPattern(part, name) || IsStagedName(name) || excepted(name)) continue;
+      if (!MatchesPattern(part, name) || IsStagedName(name) || IsKeptName(name) || excepted(name)) {
+        continue;
+      }
       if (found.size() >= limit) {
         return absl::ResourceExhaustedError(absl::StrCat(
             "more than ", limit, " names in ", directory, " match ", part, "; name fewer"));

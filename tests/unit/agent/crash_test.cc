@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "agent/file_image.h"
 #include "agent/staged_name.h"
 #include "tests/fakes/fake_hub.h"
 #include "tests/fakes/fake_kinds.h"
@@ -300,6 +301,55 @@ TEST_F(CrashTest, CrashAtEveryCallOfARollbackIsSettled) {
   }
   std::cout << "crashes during rollback: " << n - 1 << "\n";
   EXPECT_GT(n, 30u);
+}
+
+TEST_F(CrashTest, AnEditBetweenTheCrashAndTheNextStartIsKeptBesideTheFile) {
+  // A crash at every call of the apply, then an edit, then a crash at every call of the recovery
+  // of one of them.
+  const std::string path = "/etc/certificates/u-trust/replaced";
+  FileImage edited;
+  edited.bytes = "edited by an admin";
+  edited.mode = 0600;
+  const std::string kept = KeptPath(path, ImageDigest(edited));
+  size_t open = 0;
+  for (size_t n = 1;; ++n) {
+    auto node = Node();
+    World before = WorldOf(*node);
+    node->host.calls.CrashAt(n);
+    (void)node->Apply(Wanted());
+    if (!node->host.calls.fired()) break;
+    const std::string when = absl::StrCat("call ", n);
+    node->host.files.Put(path, edited);
+    node->host.calls.Reset();
+    const auto lines = node->Restart();
+    ASSERT_TRUE(lines.ok()) << when << ": " << lines.status();
+    ExpectNoStrays(*node, when);
+    const World settled = WorldOf(*node);
+    if (settled.at(path) == edited) continue;  // no journal was open, or it was committed
+    ++open;
+    before[kept] = edited;
+    EXPECT_EQ(settled, before) << when;
+    EXPECT_THAT(*lines, ::testing::Contains(::testing::AllOf(
+                            ::testing::HasSubstr(absl::StrCat(path, " was changed")),
+                            ::testing::HasSubstr(absl::StrCat("kept as ", kept)))))
+        << when;
+    for (size_t m = 1; open == 20; ++m) {
+      auto again = Node();
+      again->host.calls.CrashAt(n);
+      (void)again->Apply(Wanted());
+      again->host.files.Put(path, edited);
+      again->host.calls.Reset();
+      again->host.calls.CrashAt(m);
+      (void)again->converger().Recover();
+      const bool fired = again->host.calls.fired();
+      again->host.files.LosePower(m);
+      ASSERT_TRUE(again->Restart().ok()) << m;
+      EXPECT_EQ(WorldOf(*again), before) << m;
+      ExpectNoStrays(*again, absl::StrCat(m));
+      if (!fired) break;
+    }
+  }
+  EXPECT_GT(open, 20u);
 }
 
 TEST_F(CrashTest, AReloadThatCannotBeTakenBackIsOwedUntilPaid) {

@@ -194,7 +194,11 @@ absl::Status Journal::Settle(std::vector<std::string>& lines) {
         }
       }
       std::map<std::string, std::string> owed;
-      TL_RETURN_IF_ERROR(PutBack(whole, lines, owed));
+      if (const absl::Status status = PutBack(whole, lines, owed); !status.ok()) {
+        // The next try has nothing more to say about a file that this one kept and put back.
+        return absl::Status(status.code(), absl::StrCat(status.message(), lines.empty() ? "" : "; ",
+                                                        absl::StrJoin(lines, "; ")));
+      }
       lines.push_back(absl::StrCat(what, "was interrupted; ", generation.files_size(),
                                    " files put back as they were"));
     }

@@ -7,6 +7,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "agent/file_image.h"
 #include "agent/staged_name.h"
 #include "tests/fakes/fake_hub.h"
@@ -350,6 +351,33 @@ TEST_F(CrashTest, AnEditBetweenTheCrashAndTheNextStartIsKeptBesideTheFile) {
     }
   }
   EXPECT_GT(open, 20u);
+}
+
+TEST_F(CrashTest, ARecoveryThatFailsStillNamesWhatItKept) {
+  const std::string path = "/etc/certificates/u-trust/replaced";
+  size_t failed = 0;
+  for (size_t n = 1;; ++n) {
+    auto node = Node();
+    node->host.calls.CrashAt(30);
+    (void)node->Apply(Wanted());
+    ASSERT_TRUE(node->host.calls.fired());
+    node->host.files.Put(path, "edited by an admin");
+    node->host.calls.Reset();
+    node->host.calls.FailAt(n);
+    const auto first = node->converger().Recover();
+    if (!node->host.calls.fired()) break;
+    failed += first.ok() ? 0 : 1;
+    const std::string when = absl::StrCat("call ", n, ": ", node->host.calls.calls()[n - 1]);
+    const bool restored = node->host.files.Read(path)->bytes == "old";
+    std::string said = first.ok() ? absl::StrJoin(*first, "\n") : first.status().ToString();
+    node->host.calls.FailAt(0);
+    const auto second = node->Restart();
+    ASSERT_TRUE(second.ok()) << when;
+    if (!restored) said = absl::StrJoin(*second, "\n");
+    EXPECT_THAT(said, ::testing::HasSubstr("that is kept as ")) << when;
+    ExpectNoStrays(*node, when);
+  }
+  EXPECT_GT(failed, 5u);
 }
 
 TEST_F(CrashTest, AReloadThatCannotBeTakenBackIsOwedUntilPaid) {

@@ -277,14 +277,18 @@ void Converger::Impl::AskPermission(StagePass& pass, const StageRequest& request
       continue;
     }
     v1::ResourcePlan& plan = item.plan;
-    const absl::StatusOr<Permission> permission = pass.Permit(item, prover);
+    DatingProver dating(prover);
+    const absl::StatusOr<Permission> permission = pass.Permit(item, dating);
     if (!permission.ok()) {
       plan.set_outcome(v1::OUTCOME_FAILED);
       plan.add_reasons(std::string(permission.status().message()));
       continue;
     }
     for (const std::string& warning : permission->warnings) plan.add_warnings(warning);
-    if (permission->refusals.empty()) continue;
+    if (permission->refusals.empty()) {
+      item.permitted_until = dating.first_end();
+      continue;
+    }
     if (request.override_gate.empty()) {
       plan.set_outcome(v1::OUTCOME_REFUSED);
       for (const std::string& refusal : permission->refusals) plan.add_reasons(refusal);
@@ -295,6 +299,28 @@ void Converger::Impl::AskPermission(StagePass& pass, const StageRequest& request
       plan.add_warnings(warning);
     }
   }
+}
+
+bool Converger::Impl::RefuseOverdue(const std::vector<StageItem*>& staged,
+                                    const StageRequest& request) const {
+  bool refused = false;
+  const absl::Time now = host_.clock.Now();
+  for (StageItem* item : staged) {
+    const std::string over = WhyOver(item->permitted_until, now);
+    if (over.empty()) continue;
+    if (request.override_gate.empty()) {
+      item->plan.set_outcome(v1::OUTCOME_REFUSED);
+      item->plan.add_reasons(over);
+      refused = true;
+      continue;
+    }
+    item->permitted_until = {};
+    for (const std::string& warning :
+         OverrideWarnings(Permission{{over}, {}}, request.override_gate, request.caller)) {
+      item->plan.add_warnings(warning);
+    }
+  }
+  return refused;
 }
 
 std::vector<StageItem*> Converger::Impl::StageItems(StagePass& pass, StagedChanges& changes) {
@@ -370,8 +396,12 @@ absl::StatusOr<v1::StageReport> Converger::Impl::ApplyStage(
   }
   ProveUnchanged(*pass, prover);
   AskPermission(*pass, request, prover);
-  StagedChanges changes(host_.files);
-  std::vector<StageItem*> staged = StageItems(*pass, changes);
+  std::optional<StagedChanges> changes;
+  std::vector<StageItem*> staged;
+  do {
+    changes.emplace(host_.files);
+    staged = StageItems(*pass, *changes);
+  } while (RefuseOverdue(staged, request));
   if (cancelled && cancelled()) {
     for (StageItem* item : staged) item->plan.set_outcome(v1::OUTCOME_CANCELLED);
     staged.clear();
@@ -438,7 +468,7 @@ absl::StatusOr<v1::StageReport> Converger::Impl::ApplyStage(
       return writes;
     };
     const TransactionResult result =
-        RunTransaction(host_, pass->hubs(), state_, journal_, changes, generation, hooks);
+        RunTransaction(host_, pass->hubs(), state_, journal_, *changes, generation, hooks);
     for (StageItem* item : staged) {
       v1::ResourcePlan& plan = item->plan;
       if (result.failure.status.ok() && result.put_back.ok()) {

@@ -68,9 +68,17 @@ class Converger::Impl {
   bool WayBackPermitted(const v1::RollbackStart& request,
                         const std::vector<v1::Generation>& generations,
                         const std::set<std::string>& undone, const FileView& restored,
-                        Prover& prover, v1::StageReport& report);
+                        Prover& prover, std::map<std::string, VerdictEnd>& until,
+                        v1::StageReport& report);
+  // The same once everything is ready: whether the permissions, by resource id, still hold.
+  bool WayBackStillPermitted(const v1::RollbackStart& request,
+                             const std::map<std::string, VerdictEnd>& until,
+                             v1::StageReport& report) const;
   // Refuses what may not be changed now; with an override that becomes a warning.
   void AskPermission(StagePass& pass, const StageRequest& request, Prover& prover);
+  // Refuses the staged items whose permission has ended meanwhile; with an override that becomes a
+  // warning. True: some were refused, and what was staged is to be staged anew without them.
+  bool RefuseOverdue(const std::vector<StageItem*>& staged, const StageRequest& request) const;
   // Fills `changes`; returns the items in it. What cannot be staged fails, what needs it is
   // blocked.
   std::vector<StageItem*> StageItems(StagePass& pass, StagedChanges& changes);

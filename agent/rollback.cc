@@ -293,8 +293,9 @@ absl::StatusOr<v1::StageReport> Converger::Impl::Rollback(const v1::RollbackStar
     return finish();
   }
 
+  std::map<std::string, VerdictEnd> until;
   if (!WayBackPermitted(request, undoing.generations, undoing.undone,
-                        RestoredFiles(host_.files, undoing.files), prover, report)) {
+                        RestoredFiles(host_.files, undoing.files), prover, until, report)) {
     return finish();
   }
 
@@ -388,6 +389,7 @@ absl::StatusOr<v1::StageReport> Converger::Impl::Rollback(const v1::RollbackStar
     writes.push_back(WriteOfHold(hold));
     return writes;
   };
+  if (!WayBackStillPermitted(request, until, report)) return finish();
   HubPass hubs(dialer_, request.secrets());
   const TransactionResult result =
       RunTransaction(host_, hubs, state_, journal_, changes, generation, hooks);

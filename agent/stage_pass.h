@@ -11,6 +11,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "agent/document_store.h"
+#include "agent/gate/verdict_end.h"
 #include "agent/hub_pass.h"
 #include "agent/resource_kind.h"
 #include "google/protobuf/message.h"
@@ -27,7 +28,8 @@ struct StageItem {
   bool selected = true;  // false: looked at only because a selected one needs it
   v1::ResourcePlan plan;
   std::unique_ptr<google::protobuf::Message> desired, present;
-  absl::Status look;  // why the look failed, when the outcome is FAILED
+  VerdictEnd permitted_until;  // what its permission rests on
+  absl::Status look;           // why the look failed, when the outcome is FAILED
 };
 
 // Thread-compatible. Everything passed in outlives it.

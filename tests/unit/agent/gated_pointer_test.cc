@@ -131,6 +131,21 @@ class GatedPointerTest : public ::testing::Test {
     verdict.set_expires_unix(verdict.issued_unix() + 300);
     return verdict;
   }
+  // Every judge accepts; before `slow` answers, `patience` passes.
+  void AcceptWithDelay(const std::string& slow, absl::Duration patience) {
+    dhcp_->prover.verdict = [this, slow, patience](const std::string& judge,
+                                                   const v1::GateQuestion& question) {
+      if (judge == slow) dhcp_->host.clock.Advance(patience);
+      v1::GateVerdict verdict = Accepting(question);
+      verdict.set_judge(judge);
+      return SealedBy(verdict, judge);
+    };
+  }
+  v1::Resource PointerOfTwoJudges() const {
+    v1::Resource pointer = Pointer();
+    pointer.mutable_gate()->add_judges("probe-floor4");
+    return pointer;
+  }
   v1::Envelope SealedBy(const v1::GateVerdict& verdict, const std::string& node) {
     const NodeIdentity identity = fleet_->Agent(node);
     return Seal(kVerdictType, verdict.SerializeAsString(), identity.key, identity.certificate)
@@ -282,6 +297,67 @@ TEST_F(GatedPointerTest, EveryJudgeMustAccept) {
   const v1::ResourceOutcome row = OnlyRow(dhcp_->Apply({pointer}));
   EXPECT_EQ(row.outcome(), v1::OUTCOME_REFUSED);
   EXPECT_THAT(TextOf(row), HasSubstr("verdict of probe-floor4 is not believed"));
+}
+
+TEST_F(GatedPointerTest, IsRefusedWhenAVerdictEndsBeforeTheLastOneArrives) {
+  AcceptWithDelay("probe-floor4", absl::Minutes(5));
+  const auto before = dhcp_->host.files.Snapshot();
+  v1::ResourceOutcome row = OnlyRow(dhcp_->Apply({PointerOfTwoJudges()}));
+  EXPECT_EQ(row.outcome(), v1::OUTCOME_REFUSED) << row.DebugString();
+  EXPECT_THAT(TextOf(row), HasSubstr("the verdict of probe-floor3 on trust_gate \"floor 3\" expired"
+                                     " at "));
+  EXPECT_THAT(TextOf(row), HasSubstr("running this again asks again"));
+  EXPECT_TRUE(dhcp_->host.files.Snapshot() == before);
+  EXPECT_EQ(dhcp_->host.dhcp.reloads(), 0);
+
+  AcceptWithDelay("probe-floor4", absl::Minutes(5) - absl::Seconds(1));
+  row = OnlyRow(dhcp_->Apply({PointerOfTwoJudges()}));
+  EXPECT_EQ(row.outcome(), v1::OUTCOME_CHANGED) << TextOf(row);
+}
+
+TEST_F(GatedPointerTest, AnEndedVerdictHoldsBackOnlyItsOwnPointer) {
+  AcceptWithDelay("probe-floor4", absl::Minutes(5));
+  v1::Resource first = Pointer(), second = Pointer("10.30.1.0/24");
+  second.set_id("tftp_pointer 2");
+  second.mutable_gate()->set_judges(0, "probe-floor4");
+  const auto report = dhcp_->Apply({first, second});
+  ASSERT_TRUE(report.ok()) << report.status();
+  ASSERT_EQ(report->resources_size(), 2);
+  EXPECT_EQ(report->resources(0).outcome(), v1::OUTCOME_REFUSED) << report->DebugString();
+  EXPECT_EQ(report->resources(1).outcome(), v1::OUTCOME_CHANGED) << report->DebugString();
+  const KeaConfig config = KeaConfig::Parse(dhcp_->host.files.Read(kPath)->bytes).value();
+  const auto served = [&config](const std::string& subnet) {
+    return config.Pointer({KeaScope::Type::kSubnet, subnet}).value().addresses;
+  };
+  EXPECT_EQ(served("10.30.0.0/24"), KeaConfig::Parse(kConfig)
+                                        ->Pointer({KeaScope::Type::kSubnet, "10.30.0.0/24"})
+                                        .value()
+                                        .addresses);
+  EXPECT_FALSE(served("10.30.1.0/24").empty());
+}
+
+TEST_F(GatedPointerTest, AnOverrideMovesItDespiteAnEndedVerdict) {
+  AcceptWithDelay("probe-floor4", absl::Minutes(5));
+  dhcp_->override_gate = "drill";
+  const v1::ResourceOutcome row = OnlyRow(dhcp_->Apply({PointerOfTwoJudges()}));
+  EXPECT_EQ(row.outcome(), v1::OUTCOME_CHANGED) << TextOf(row);
+  EXPECT_THAT(row.warnings(), Contains(HasSubstr("overridden: the verdict of probe-floor3")));
+}
+
+TEST_F(GatedPointerTest, IsNotPutBackWhenAVerdictEndsBeforeTheLastOneArrives) {
+  AcceptWithDelay("", absl::ZeroDuration());
+  ASSERT_EQ(OnlyRow(dhcp_->Apply({PointerOfTwoJudges()})).outcome(), v1::OUTCOME_CHANGED);
+  const auto moved = dhcp_->host.files.Read(kPath)->bytes;
+  AcceptWithDelay("probe-floor4", absl::Minutes(5));
+  v1::ResourceOutcome row = OnlyRow(dhcp_->Rollback());
+  EXPECT_EQ(row.outcome(), v1::OUTCOME_REFUSED) << row.DebugString();
+  EXPECT_THAT(TextOf(row), HasSubstr("the way back is not proven: the verdict of probe-floor3"));
+  EXPECT_EQ(dhcp_->host.files.Read(kPath)->bytes, moved);
+
+  AcceptWithDelay("probe-floor4", absl::Minutes(5) - absl::Seconds(1));
+  row = OnlyRow(dhcp_->Rollback());
+  EXPECT_EQ(row.outcome(), v1::OUTCOME_CHANGED) << TextOf(row);
+  EXPECT_EQ(dhcp_->host.files.Read(kPath)->bytes, kConfig);
 }
 
 TEST_F(GatedPointerTest, AnOverrideMovesItAndIsRecorded) {

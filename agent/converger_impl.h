@@ -1,5 +1,5 @@
-// Inside of agent/converger.h, shared by converger.cc (plan, apply), rollback.cc and
-// node_status.cc. Nobody else includes it.
+// Inside of agent/converger.h, shared by converger.cc (plan, apply), permission.cc,
+// rollback.cc, way_back.cc and node_status.cc. Nobody else includes it.
 #pragma once
 
 #include <functional>

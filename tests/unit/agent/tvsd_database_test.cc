@@ -21,6 +21,7 @@ using ::testing::IsEmpty;
 using ::testing::Pair;
 using testing::TestPki;
 using testing::UnitOptions;
+using ::testing::UnorderedElementsAre;
 using Rows = std::map<std::string, TvsdEntry>;
 
 // As tvsctl makes it.
@@ -101,8 +102,9 @@ TEST(TvsdDatabase, ChangesItsRowsAndLeavesEveryOtherAsItWas) {
   file = WithTvsdChanges(file, {{stays, TvsdEntry{"TFTP", 60}}, {goes, TvsdEntry{"TFTP", 60}}})
              .value();
   file = WithTvsdChanges(file, {{stays, TvsdEntry{"SAST,TFTP", 90}}, {goes, std::nullopt}}).value();
-  EXPECT_THAT(*ReadTvsd(file), ElementsAre(Pair("00ff", TvsdEntry{"APP-SERVER", -1}),
-                                           Pair(stays.sha256_hex(), TvsdEntry{"SAST,TFTP", 90})));
+  EXPECT_THAT(*ReadTvsd(file),
+              UnorderedElementsAre(Pair("00ff", TvsdEntry{"APP-SERVER", -1}),
+                                   Pair(stays.sha256_hex(), TvsdEntry{"SAST,TFTP", 90})));
   EXPECT_THAT(Asked(file, "SELECT text FROM notes"), ElementsAre("keep me"));
   EXPECT_THAT(Asked(file, "PRAGMA integrity_check"), ElementsAre("ok"));
 }

@@ -92,7 +92,6 @@ class Judge {
         report_.set_phones(report_.phones() + phones.count());
       }
     }
-    concerned_ = report_.phones();
     report_.set_evidence("phones that have moved hold what the destination serves now");
     lists_.FetchCommon();
     for (const std::string& address : destinations_) {

@@ -36,12 +36,27 @@ class Watch {
     record_.at_least = demand_.at_least;
     record_.within = demand_.within;
     record_.began = options_.now();
-    record_.end = Wait();
+    record_.end = demand_.only_look ? LookOnce() : Wait();
     record_.ended = options_.now();
     return std::move(record_);
   }
 
  private:
+  ArrivalRecord::End LookOnce() {
+    absl::StatusOr<WavePhones> look = Look();
+    if (absl::IsCancelled(look.status())) return ArrivalRecord::End::kInterrupted;
+    if (look.ok()) {
+      Tell(look->problems);
+      record_.phones = *std::move(look);
+      observer_.OnNotice(
+          absl::StrCat(TitleOf(stage_.play, stage_.wave), ": ", ArrivalCounts(record_.phones)));
+    } else {
+      record_.problem = std::string(look.status().message());
+      Tell({record_.problem});
+    }
+    return ArrivalRecord::End::kLooked;
+  }
+
   ArrivalRecord::End Wait() {
     const absl::Time deadline = record_.began + demand_.within;
     absl::Time next = record_.began;
@@ -179,13 +194,14 @@ bool MovesPointers(const RunInput& input, const StagePlan& stage) {
   return false;
 }
 
-bool ArrivedEarlier(const StagePlan& stage, const RunOptions& options, const RunRecord& record,
-                    RunObserver& observer) {
+bool NeedNotLook(const StagePlan& stage, const RunOptions& options, const RunRecord& record,
+                 RunObserver& observer) {
   const bool moved =
       std::any_of(record.rows.begin(), record.rows.end(), [&](const ResourceRow& row) {
         return row.stage == stage.number && row.outcome.outcome() != v1::OUTCOME_UNCHANGED;
       });
   if (moved) return false;
+  if (stage.arrival->only_look) return true;
   const absl::StatusOr<std::string> run = options.arrived_in(stage);
   if (!run.ok()) {
     observer.OnNotice(absl::StrCat("the history does not say whether the phones of ",

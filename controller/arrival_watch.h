@@ -28,13 +28,15 @@ std::string WhyMissed(const ArrivalRecord& arrival);
 // Whether the run touches a pointer of the stage at all: masks may have left them out.
 bool MovesPointers(const RunInput& input, const StagePlan& stage);
 
-// Whether an earlier run saw the phones of the stage arrive and this one moved nothing since: the
-// evidence may be as old as it likes then. Tells `observer`.
-bool ArrivedEarlier(const StagePlan& stage, const RunOptions& options, const RunRecord& record,
-                    RunObserver& observer);
+// Whether this run moved nothing of the stage, which has an arrival, and an earlier one saw its
+// phones arrive, or nothing depends on the look: the evidence may be as old as it likes then. Tells
+// `observer` who saw them.
+bool NeedNotLook(const StagePlan& stage, const RunOptions& options, const RunRecord& record,
+                 RunObserver& observer);
 
-// `stage` has an arrival. Blocks until it is reached, missed or interrupted; on the run's thread,
-// except that looks run on one of their own. A look that fails is told and counts as none.
+// `stage` has an arrival. Blocks until it is reached, missed, looked at or interrupted; on the
+// run's thread, except that looks run on one of their own. A look that fails is told and counts as
+// none.
 ArrivalRecord WatchArrival(const StagePlan& stage, const RunOptions& options,
                            const std::shared_ptr<Mailbox>& mailbox, Leases& leases,
                            RunObserver& observer);

@@ -214,6 +214,8 @@ class Compiler {
       }
       stage.number = static_cast<uint32_t>(stages.size() + 1);
       if (play.arrival && play.gate && !AddArrival(play, scope, stage.number)) continue;
+      // Whoever was told to reset the phones is told who has come.
+      if (!play.arrival && play.gate && after) arrivals_.emplace(stage.number, std::nullopt);
       stages.push_back(std::move(stage));
       pauses.emplace_back(std::move(before), std::move(after));
     }
@@ -256,6 +258,7 @@ class Compiler {
     if (settings == arrivals_.end() || gate == nullptr) return std::nullopt;
     uint32_t phones = gate->unproven();
     for (const v1::PhoneClass& group : gate->classes()) phones += group.count();
+    if (phones == 0 && !settings->second) return std::nullopt;
     if (phones == 0) {
       diagnostics_.Error(
           stage.play->arrival_span,
@@ -265,9 +268,12 @@ class Compiler {
                                                : absl::StrCat("wave \"", stage.wave_name, "\"")));
     }
     ArrivalDemand demand;
-    demand.at_least = settings->second.at_least;
-    demand.within = settings->second.within;
-    demand.every = settings->second.every;
+    demand.only_look = !settings->second.has_value();
+    if (settings->second) {
+      demand.at_least = settings->second->at_least;
+      demand.within = settings->second->within;
+      demand.every = settings->second->every;
+    }
     demand.phones = gates_.PhonesFor(stage.number);
     demand.pointers.assign(gate->pointers().begin(), gate->pointers().end());
     demand.exchange = ExchangeOf(drafts).value_or(playbook);
@@ -331,7 +337,8 @@ class Compiler {
   yaml::Diagnostics& diagnostics_;
   CompileResult result_;
   GateMaker gates_;
-  std::map<uint32_t, ArrivalSettings> arrivals_;  // by the stage they follow
+  // By the stage they follow; nothing: only a look after its pause.
+  std::map<uint32_t, std::optional<ArrivalSettings>> arrivals_;
 };
 
 }  // namespace

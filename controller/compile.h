@@ -28,12 +28,14 @@ struct NodeAddress {
   uint16_t port = 9443;  // var `ansible_port` or `trustline_port`
 };
 
-// The play key `arrival`: what is asked of the phones of a stage once its pointers are in place.
+// What is asked of the phones of a stage once its pointers are in place: the play key `arrival`, or
+// one look after the pause of a gated play that has none.
 struct ArrivalDemand {
-  int at_least = 0;       // percent of the phones in scope that can be moved
-  absl::Duration within;  // from the end of the stage's pause on
-  absl::Duration every;   // how often the evidence is looked at
-  std::string phones;     // the gate's evidence file, below the playbook's directory
+  bool only_look = false;  // nothing depends on what is found; `at_least`, `within`, `every` unset
+  int at_least = 0;        // percent of the phones in scope that can be moved
+  absl::Duration within;   // from the end of the stage's pause on
+  absl::Duration every;    // how often the evidence is looked at
+  std::string phones;      // the gate's evidence file, below the playbook's directory
   std::vector<v1::GatedPointer> pointers;  // whom the stage moves, and where to
   std::string exchange;  // whose ledger of stragglers; the playbook's name where it has none
   // As the gate has them; 0: what phones use.

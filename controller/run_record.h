@@ -39,7 +39,8 @@ struct WavePhones {
 
 // How the arrival of a stage's phones ended.
 struct ArrivalRecord {
-  enum class End { kReached = 0, kMissed = 1, kInterrupted = 2 };
+  // Stored as numbers. kLooked: nothing depended on it.
+  enum class End { kReached = 0, kMissed = 1, kInterrupted = 2, kLooked = 3 };
   uint32_t stage = 0;
   std::string play, wave;
   End end = End::kMissed;

@@ -295,7 +295,7 @@ class ApplyRun {
 
   // False: the run stops; a wave that was missed is put back.
   bool Arrived(const StagePlan& stage) {
-    if (!MovesPointers(input_, stage) || ArrivedEarlier(stage, options_, record_, observer_)) {
+    if (!MovesPointers(input_, stage) || NeedNotLook(stage, options_, record_, observer_)) {
       return true;
     }
     ArrivalRecord arrival = WatchArrival(stage, options_, mailbox_, leases_, observer_);
@@ -308,14 +308,16 @@ class ApplyRun {
       // Ctrl-C while it is put back; what was begun is finished.
       progress_.interrupted = record_.interrupted;
     }
-    if (arrival.end != ArrivalRecord::End::kInterrupted) {
+    const bool found_out = arrival.end != ArrivalRecord::End::kLooked || arrival.problem.empty();
+    if (arrival.end != ArrivalRecord::End::kInterrupted && found_out) {
       if (absl::Status status = options_.record_arrival(*stage.arrival, arrival); !status.ok()) {
         observer_.OnNotice(absl::StrCat("the ledger was not written: ", status.message()));
       }
     }
-    const bool reached = arrival.end == ArrivalRecord::End::kReached;
+    const bool goes_on =
+        arrival.end == ArrivalRecord::End::kReached || arrival.end == ArrivalRecord::End::kLooked;
     record_.arrivals.push_back(std::move(arrival));
-    return reached;
+    return goes_on;
   }
 
   const StagePlan* FindStage(uint32_t number) const {

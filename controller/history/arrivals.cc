@@ -134,7 +134,7 @@ absl::StatusOr<std::vector<ArrivalRecord>> LoadArrivals(sqlite3* db, const std::
       arrival.play = statement.Text(1);
       arrival.wave = statement.Text(2);
       const int64_t end = statement.Int(3);
-      if (end < 0 || end > static_cast<int64_t>(ArrivalRecord::End::kInterrupted)) {
+      if (end < 0 || end > static_cast<int64_t>(ArrivalRecord::End::kLooked)) {
         return absl::DataLossError("history: an arrival of run " + run_id + " is damaged");
       }
       arrival.end = static_cast<ArrivalRecord::End>(end);

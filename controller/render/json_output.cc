@@ -140,7 +140,7 @@ Json SplitsJson(const RunRecord& record) {
 }
 
 Json ArrivalsJson(const RunRecord& record) {
-  constexpr const char* kEnds[] = {"reached", "missed", "interrupted"};
+  constexpr const char* kEnds[] = {"reached", "missed", "interrupted", "looked"};
   Json array = Json::array();
   for (const ArrivalRecord& arrival : record.arrivals) {
     Json moved = Json::array(), missing = Json::array();

@@ -295,25 +295,48 @@ void ProgressLine::OnNotice(const std::string& text) {
 
 namespace {
 
+// How it ended, after the counts.
+std::string ArrivalEnd(const ArrivalRecord& arrival) {
+  switch (arrival.end) {
+    case ArrivalRecord::End::kInterrupted:
+      return ", interrupted";
+    case ArrivalRecord::End::kMissed:
+      return arrival.put_back ? ", too few; put back" : ", too few";
+    case ArrivalRecord::End::kReached:
+    case ArrivalRecord::End::kLooked:
+      return "";
+  }
+  return "";
+}
+
 // Who is where after a wave; of one that went on, only who is not there.
 std::string ArrivalText(const ArrivalRecord& arrival) {
-  const bool reached = arrival.end == ArrivalRecord::End::kReached;
-  std::string text = absl::StrCat(
-      "arrival of ", arrival.wave.empty() ? arrival.play : absl::StrCat("wave ", arrival.wave),
-      ": ", ArrivalCounts(arrival.phones), reached ? "" : ", ",
-      reached                                           ? ""
-      : arrival.end == ArrivalRecord::End::kInterrupted ? "interrupted"
-      : arrival.put_back                                ? "too few; put back"
-                                                        : "too few",
-      "\n");
+  // A look comes as soon as a pause is confirmed, with --yes before any phone was reset.
+  constexpr int kNamedByALook = 20;
+  const bool looked = arrival.end == ArrivalRecord::End::kLooked;
+  const bool went_on = looked || arrival.end == ArrivalRecord::End::kReached;
+  std::string text =
+      absl::StrCat("arrival of ",
+                   arrival.wave.empty() ? arrival.play : absl::StrCat("wave ", arrival.wave), ": ");
+  if (looked && !arrival.problem.empty()) {
+    return absl::StrCat(text, "not known: ", arrival.problem, "\n");
+  }
+  absl::StrAppend(&text, ArrivalCounts(arrival.phones), ArrivalEnd(arrival), "\n");
+  int named = 0, more = 0;
   for (const FoundPhone& phone : arrival.phones.phones) {
     if (phone.arrived) {
-      if (!reached) absl::StrAppend(&text, "  moved already: ", phone.device, "\n");
+      if (!went_on) absl::StrAppend(&text, "  moved already: ", phone.device, "\n");
+    } else if (looked && named == kNamedByALook) {
+      ++more;
     } else {
+      ++named;
       absl::StrAppend(&text,
                       phone.counts ? "  not arrived: " : "  not moved by DHCP: ", phone.device,
                       phone.why.empty() ? "" : "  ", phone.why, "\n");
     }
+  }
+  if (more > 0) {
+    absl::StrAppend(&text, "  and ", more, " more; see `trustline stragglers list`\n");
   }
   return text;
 }

@@ -153,5 +153,32 @@ TEST_F(ArrivalCompileTest, Scenario34AWaveWithoutAnyPhoneIsAnError) {
                                 "phones.csv is in the scopes of wave \"floor 3\""));
 }
 
+TEST_F(ArrivalCompileTest, Scenario34APauseWithoutAnArrivalLooksOnceAtThePhonesOfAGatedPlay) {
+  const std::string paused = absl::StrCat(
+      absl::StrReplaceAll(kPlaybook, {{"  arrival: { at_least: \"{{ wave.share }}\", within: 30m, "
+                                       "every: 45s }\n",
+                                       ""}}),
+      "    - pause: { prompt: Reset the phones }\n");
+  std::optional<CompiledPlaybook> compiled = Try(paused);
+  ASSERT_TRUE(compiled.has_value()) << Said();
+  EXPECT_FALSE(compiled->stages[2].arrival.has_value());  // the gate of the second wave
+  ASSERT_TRUE(compiled->stages[3].arrival.has_value());
+  const ArrivalDemand& floor = *compiled->stages[3].arrival;
+  EXPECT_TRUE(floor.only_look);
+  EXPECT_EQ(floor.phones, files_.Path("phones.csv"));
+  EXPECT_EQ(floor.tftp_http_port, 6971u);
+  ASSERT_EQ(floor.pointers.size(), 1u);
+  EXPECT_EQ(floor.pointers[0].scope().subnet(), "10.30.0.0/24");
+  // An arrival waits for them after the same pause.
+  compiled = Try(absl::StrCat(kPlaybook, "    - pause: { prompt: Reset the phones }\n"));
+  ASSERT_TRUE(compiled.has_value()) << Said();
+  EXPECT_FALSE(compiled->stages[3].arrival->only_look);
+  // Nobody in scope: nobody to look for.
+  files_.Write("phones.csv", "device,address\nSEP001B54AABB01,10.99.0.21\n");
+  compiled = Try(paused);
+  ASSERT_TRUE(compiled.has_value()) << Said();
+  EXPECT_FALSE(compiled->stages[3].arrival.has_value());
+}
+
 }  // namespace
 }  // namespace trustline::controller

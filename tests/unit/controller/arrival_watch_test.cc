@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <sstream>
 
 #include "absl/strings/str_cat.h"
@@ -463,6 +464,87 @@ TEST_F(ArrivalRunTest, Scenario34TheHistoryKeepsWhoHadMoved) {
   EXPECT_EQ(arrival.phones.phones, record.arrivals[0].phones.phones);
   EXPECT_EQ(loaded->rows.back().play, "PUT BACK [Point]");
   EXPECT_EQ(loaded->rows.back().outcome.outcome(), v1::OUTCOME_ROLLED_BACK);
+}
+
+class ArrivalLookRunTest : public ArrivalRunTest {
+ protected:
+  ArrivalLookRunTest() {
+    for (StagePlan& stage : input_.playbook.stages) {
+      stage.pause_after = "Reset the phones";
+      stage.arrival->only_look = true;
+      stage.arrival->at_least = 0;
+    }
+    options_.confirm = [](const std::string&, const std::function<void()>&) { return true; };
+  }
+};
+
+TEST_F(ArrivalLookRunTest, Scenario34APauseIsFollowedByOneLookThatStopsNothing) {
+  ArriveAfter("pilot", absl::Hours(1), Phones(1, 2), Phones(2, 2));
+  ArriveAfter("floor 3", absl::Hours(1), Phones(0, 22), {});
+  options_.run_id = *store_->Begin("apply", "migrate", "alice", began_);
+  const RunRecord record = Run();
+  EXPECT_EQ(ExitCodeOf(record), kExitOk);
+  EXPECT_EQ(record.stopped, "");
+  EXPECT_THAT(looks_, ElementsAre("pilot at 0", "floor 3 at 0"));
+  EXPECT_THAT(notices_.texts, ElementsAre("wave pilot: 1 of 2 phones arrived (50%)",
+                                          "wave floor 3: 0 of 22 phones arrived (0%)"));
+  // Both waves have a SEP2.
+  EXPECT_EQ(Missing().size(), 22u);
+
+  std::ostringstream text;
+  PrintRecap(record, TextOptions(), text);
+  EXPECT_THAT(text.str(),
+              HasSubstr("arrival of wave pilot: 1 of 2 phones arrived (50%)\n"
+                        "  not arrived: SEP2  holds ITL 3fa9, which no destination node serves\n"
+                        "arrival of wave floor 3: 0 of 22"));
+  EXPECT_THAT(text.str(), AllOf(HasSubstr("not arrived: SEP20"), Not(HasSubstr("SEP21")),
+                                HasSubstr("  and 2 more; see `trustline stragglers list`\n")));
+  EXPECT_THAT(RunJson(record, kExitOk), HasSubstr(R"("end": "looked")"));
+  ASSERT_TRUE(store_->Finish(record, ExitCodeOf(record)).ok());
+  const absl::StatusOr<RunRecord> loaded = store_->Load(record.run_id);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->arrivals.at(1).end, ArrivalRecord::End::kLooked);
+  // A look is no arrival that a later run may rely on.
+  EXPECT_EQ(*store_->LastArrival("migrate", "Point", "pilot", ""), "");
+}
+
+TEST_F(ArrivalLookRunTest, Scenario34ALookThatFindsNothingOutSaysSoAndTheRunGoesOn) {
+  found_["pilot"] = [](absl::Duration) -> absl::StatusOr<WavePhones> {
+    return absl::UnavailableError("the destination serves no list to compare with");
+  };
+  ArriveAfter("floor 3", absl::ZeroDuration(), {}, Phones(1, 1));
+  const RunRecord record = Run();
+  EXPECT_EQ(ExitCodeOf(record), kExitOk);
+  ASSERT_EQ(recorded_.size(), 1u);
+  EXPECT_EQ(recorded_[0].wave, "floor 3");
+  EXPECT_THAT(notices_.texts, Contains("looking for the phones of wave pilot: the destination "
+                                       "serves no list to compare with"));
+  std::ostringstream text;
+  PrintRecap(record, TextOptions(), text);
+  EXPECT_THAT(text.str(), HasSubstr("arrival of wave pilot: not known: the destination serves no "
+                                    "list to compare with\n"));
+}
+
+TEST_F(ArrivalLookRunTest, Scenario34ARunThatMovedNothingDoesNotLook) {
+  applied_ = v1::OUTCOME_UNCHANGED;
+  const RunRecord record = Run();
+  EXPECT_EQ(ExitCodeOf(record), kExitOk);
+  EXPECT_THAT(looks_, IsEmpty());
+  EXPECT_THAT(recorded_, IsEmpty());
+}
+
+TEST_F(ArrivalLookRunTest, Scenario34CtrlCEndsTheLookAndTheRun) {
+  std::atomic<int> pressed = 0;
+  options_.interrupts = [&] { return pressed.load(); };
+  found_["pilot"] = [&](absl::Duration) -> absl::StatusOr<WavePhones> {
+    pressed = 1;
+    return absl::CancelledError("interrupted");
+  };
+  const RunRecord record = Run();
+  EXPECT_EQ(ExitCodeOf(record), kExitInterrupted);
+  EXPECT_EQ(record.arrivals.at(0).end, ArrivalRecord::End::kInterrupted);
+  EXPECT_THAT(recorded_, IsEmpty());
+  EXPECT_THAT(fleet_.Calls(), Not(Contains("apply dhcp-a 2")));
 }
 
 }  // namespace

@@ -466,8 +466,9 @@ absl::StatusOr<v1::StageReport> Converger::ApplyStage(const StageRequest& reques
 }
 
 absl::StatusOr<v1::StageReport> Converger::Rollback(const v1::RollbackStart& request,
-                                                    Prover& prover, const EventSink& events) {
-  return impl_->Rollback(request, prover, events);
+                                                    const std::string& caller, Prover& prover,
+                                                    const EventSink& events) {
+  return impl_->Rollback(request, caller, prover, events);
 }
 
 absl::Status Converger::FillStatus(v1::StatusResponse& status) { return impl_->FillStatus(status); }

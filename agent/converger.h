@@ -66,8 +66,10 @@ class Converger {
   // reports `unchanged`; both in one row with the id and kind "rollback". A node whose run only
   // installed trust that stays, or only published, is left as it is and not held. With a stage,
   // only that stage of the named run, as long as no later one of the run has changed anything here;
-  // the document stays in force for the stages before it. InvalidArgument: a stage of no named run.
-  absl::StatusOr<v1::StageReport> Rollback(const v1::RollbackStart& request, Prover& prover,
+  // the document stays in force for the stages before it. `caller`, a URI, is named
+  // where gates are overridden. InvalidArgument: a stage of no named run.
+  absl::StatusOr<v1::StageReport> Rollback(const v1::RollbackStart& request,
+                                           const std::string& caller, Prover& prover,
                                            const EventSink& events);
 
   // Fills documents (looked at again now where the secrets they need are held, else as of the last

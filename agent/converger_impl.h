@@ -41,7 +41,8 @@ class Converger::Impl {
   absl::StatusOr<v1::StageReport> ApplyStage(const StageRequest& request, Prover& prover,
                                              const EventSink& events,
                                              const std::function<bool()>& cancelled);
-  absl::StatusOr<v1::StageReport> Rollback(const v1::RollbackStart& request, Prover& prover,
+  absl::StatusOr<v1::StageReport> Rollback(const v1::RollbackStart& request,
+                                           const std::string& caller, Prover& prover,
                                            const EventSink& events);
   absl::Status FillStatus(v1::StatusResponse& status);
 
@@ -65,13 +66,13 @@ class Converger::Impl {
   void ProveUnchanged(StagePass& pass, Prover& prover);
   // Whether the kinds permit that what the generations did is taken back; refuses their rows in
   // `report` otherwise, and blocks the rest.
-  bool WayBackPermitted(const v1::RollbackStart& request,
+  bool WayBackPermitted(const v1::RollbackStart& request, const std::string& caller,
                         const std::vector<v1::Generation>& generations,
                         const std::set<std::string>& undone, const FileView& restored,
                         Prover& prover, std::map<std::string, VerdictEnd>& until,
                         v1::StageReport& report);
   // The same once everything is ready: whether the permissions, by resource id, still hold.
-  bool WayBackStillPermitted(const v1::RollbackStart& request,
+  bool WayBackStillPermitted(const v1::RollbackStart& request, const std::string& caller,
                              const std::map<std::string, VerdictEnd>& until,
                              v1::StageReport& report) const;
   // Refuses what may not be changed now; with an override that becomes a warning.

@@ -198,7 +198,8 @@ void ProveUndone(const std::vector<v1::DoneEffect>& effects, const KindRegistry&
 }  // namespace
 
 absl::StatusOr<v1::StageReport> Converger::Impl::Rollback(const v1::RollbackStart& request,
-                                                          Prover& prover, const EventSink& events) {
+                                                          const std::string& caller, Prover& prover,
+                                                          const EventSink& events) {
   absl::MutexLock lock(&writing_);
   v1::StageReport report;
   report.set_node(identity_().node);
@@ -294,7 +295,7 @@ absl::StatusOr<v1::StageReport> Converger::Impl::Rollback(const v1::RollbackStar
   }
 
   std::map<std::string, VerdictEnd> until;
-  if (!WayBackPermitted(request, undoing.generations, undoing.undone,
+  if (!WayBackPermitted(request, caller, undoing.generations, undoing.undone,
                         RestoredFiles(host_.files, undoing.files), prover, until, report)) {
     return finish();
   }
@@ -389,7 +390,7 @@ absl::StatusOr<v1::StageReport> Converger::Impl::Rollback(const v1::RollbackStar
     writes.push_back(WriteOfHold(hold));
     return writes;
   };
-  if (!WayBackStillPermitted(request, until, report)) return finish();
+  if (!WayBackStillPermitted(request, caller, until, report)) return finish();
   HubPass hubs(dialer_, request.secrets());
   const TransactionResult result =
       RunTransaction(host_, hubs, state_, journal_, changes, generation, hooks);

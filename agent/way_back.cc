@@ -42,7 +42,7 @@ void RefuseRow(const std::vector<std::string>& refusals, v1::ResourceOutcome& ro
 
 }  // namespace
 
-bool Converger::Impl::WayBackPermitted(const v1::RollbackStart& request,
+bool Converger::Impl::WayBackPermitted(const v1::RollbackStart& request, const std::string& caller,
                                        const std::vector<v1::Generation>& generations,
                                        const std::set<std::string>& undone,
                                        const FileView& restored, Prover& prover,
@@ -83,7 +83,7 @@ bool Converger::Impl::WayBackPermitted(const v1::RollbackStart& request,
       }
       if (!request.override_gate().empty()) {
         for (const std::string& warning :
-             OverrideWarnings(*permission, request.override_gate(), "")) {
+             OverrideWarnings(*permission, request.override_gate(), caller)) {
           row->add_warnings(warning);
         }
         continue;
@@ -98,6 +98,7 @@ bool Converger::Impl::WayBackPermitted(const v1::RollbackStart& request,
 }
 
 bool Converger::Impl::WayBackStillPermitted(const v1::RollbackStart& request,
+                                            const std::string& caller,
                                             const std::map<std::string, VerdictEnd>& until,
                                             v1::StageReport& report) const {
   bool permitted = true;
@@ -112,7 +113,7 @@ bool Converger::Impl::WayBackStillPermitted(const v1::RollbackStart& request,
       continue;
     }
     for (const std::string& warning :
-         OverrideWarnings(Permission{{over}, {}}, request.override_gate(), "")) {
+         OverrideWarnings(Permission{{over}, {}}, request.override_gate(), caller)) {
       row->add_warnings(warning);
     }
   }

@@ -354,8 +354,8 @@ absl::StatusOr<Permission> TftpPointerKind::PermitUndo(const PlanContext& contex
   const std::vector<uint32_t>& addresses = served.pointer.addresses;
   if (addresses.empty() && !served.pointer.text.empty()) {
     permission.refusals = {absl::StrCat(
-        "option 150 of ", PointerScopeName(SpecOf(context.resource).scope()), " would be '",
-        served.pointer.text, "' again, which is no list of addresses that judges could try")};
+        "option 150 of ", PointerScopeName(SpecOf(context.resource).scope()), " would be ",
+        served.pointer.text, " again, which is no list of addresses that judges could try")};
     return permission;
   }
   if (addresses.empty()) {
@@ -396,8 +396,8 @@ absl::Status TftpPointerKind::ProveUndone(const std::string& undo_argument, cons
   TL_ASSIGN_OR_RETURN(const KeaServed served, file.Served(question.scope));
   if (served.pointer.addresses.empty() && !served.pointer.text.empty()) {
     return absl::FailedPreconditionError(
-        absl::StrCat("the file's option 150 of ", question.scope_name, " ('", served.pointer.text,
-                     "') is no list of addresses that an answer could be compared with"));
+        absl::StrCat("the file's option 150 of ", question.scope_name, " (", served.pointer.text,
+                     ") is no list of addresses that an answer could be compared with"));
   }
   question.expected = served.pointer.addresses;
   question.subnet = served.subnet_to_ask;

@@ -280,12 +280,12 @@ grpc::ServerBidiReactor<v1::RollbackRequest, v1::ApplyEvent>* AgentService::Roll
     TL_RETURN_IF_ERROR(use.status());
     auto held = std::make_shared<std::optional<LeaseTable::Use>>(*std::move(use));
     TL_RETURN_IF_ERROR(WorkBegins());
-    const absl::Status queued = writing_.Submit([this, &talk, held, start] {
+    const absl::Status queued = writing_.Submit([this, &talk, held, start, who = record->caller()] {
       // A rollback that has begun is finished: half of the way back is the worst place to stop.
       absl::StatusOr<v1::StageReport> report =
           absl::CancelledError("cancelled before its turn came; nothing was tried");
       if (!cancel_work_ && !talk.Broken()) {
-        report = runner_.Rollback(start, talk,
+        report = runner_.Rollback(start, who, talk,
                                   [&talk](const v1::ApplyEvent& event) { talk.Emit(event); });
       }
       held->reset();

@@ -14,9 +14,10 @@ class ConvergerRunner final : public StageRunner {
                                              const std::function<bool()>& cancelled) override {
     return converger_.ApplyStage(request, prover, events, cancelled);
   }
-  absl::StatusOr<v1::StageReport> Rollback(const v1::RollbackStart& request, Prover& prover,
+  absl::StatusOr<v1::StageReport> Rollback(const v1::RollbackStart& request,
+                                           const std::string& caller, Prover& prover,
                                            const EventSink& events) override {
-    return converger_.Rollback(request, prover, events);
+    return converger_.Rollback(request, caller, prover, events);
   }
   absl::Status FillStatus(v1::StatusResponse& status) override {
     return converger_.FillStatus(status);

@@ -20,7 +20,8 @@ class StageRunner {
   virtual absl::StatusOr<v1::StageReport> ApplyStage(const StageRequest& request, Prover& prover,
                                                      const EventSink& events,
                                                      const std::function<bool()>& cancelled) = 0;
-  virtual absl::StatusOr<v1::StageReport> Rollback(const v1::RollbackStart& request, Prover& prover,
+  virtual absl::StatusOr<v1::StageReport> Rollback(const v1::RollbackStart& request,
+                                                   const std::string& caller, Prover& prover,
                                                    const EventSink& events) = 0;
   virtual absl::Status FillStatus(v1::StatusResponse& status) = 0;
   // GateKeeper's.

@@ -72,7 +72,7 @@ class ArrivalConformanceTest : public ::testing::Test {
       return nodes_[node]->converger().ApplyStage(request, nodes_[node]->prover, nullptr, nullptr);
     };
     fleet_.on_rollback = [this](const std::string& node, const v1::RollbackStart& start) {
-      return nodes_[node]->converger().Rollback(start, nodes_[node]->prover, nullptr);
+      return nodes_[node]->converger().Rollback(start, "", nodes_[node]->prover, nullptr);
     };
     options_.now = [this] { return now_; };
     options_.sleep = [this](absl::Duration duration) { now_ += duration; };

@@ -138,7 +138,7 @@ absl::StatusOr<v1::StageReport> KindHarness::Rollback(bool include_trust) {
   request.set_include_trust(include_trust);
   request.set_override_gate(override_gate);
   *request.mutable_secrets() = secrets;
-  return converger_->Rollback(request, prover, Sink());
+  return converger_->Rollback(request, kRollbackCaller, prover, Sink());
 }
 
 absl::StatusOr<std::vector<std::string>> KindHarness::Restart() {

@@ -16,6 +16,9 @@
 
 namespace trustline::agent {
 
+// Who asks for every rollback of a KindHarness.
+inline constexpr char kRollbackCaller[] = "trustline://example.net/operator/tester";
+
 // A fleet's authority with identities made on demand; keys live as long as the object.
 class TestFleet {
  public:

@@ -176,7 +176,8 @@ TEST_F(ConversationTest, QuestionForAProofGoesThereAndBack) {
 
 TEST_F(ConversationTest, RollbackAsksForProofsToo) {
   const StopsFirst stops_first(agent_);
-  agent_.runner.rollback = [&](const v1::RollbackStart& start, agent::Prover& prover,
+  agent_.runner.rollback = [&](const v1::RollbackStart& start, const std::string&,
+                               agent::Prover& prover,
                                const agent::EventSink&) -> absl::StatusOr<v1::StageReport> {
     EXPECT_EQ(start.run_id(), "run-1");
     return prover.Ask("probe-floor3", {}).ok() ? absl::StatusOr<v1::StageReport>(v1::StageReport())

@@ -146,7 +146,7 @@ TEST_F(GateServiceTest, OverridingNeedsTheAdminRole) {
     worked = true;
     return v1::StageReport();
   };
-  agent_.runner.rollback = [&](const v1::RollbackStart&, agent::Prover&,
+  agent_.runner.rollback = [&](const v1::RollbackStart&, const std::string&, agent::Prover&,
                                const agent::EventSink&) -> absl::StatusOr<v1::StageReport> {
     worked = true;
     return v1::StageReport();
@@ -163,7 +163,7 @@ TEST_F(GateServiceTest, OverridingNeedsTheAdminRole) {
 
 TEST_F(GateServiceTest, AnAdminsOverrideReachesTheNode) {
   const StopsFirst stops_first(agent_);
-  std::string why, by, back;
+  std::string why, by, back, back_by;
   agent_.runner.apply = [&](const agent::StageRequest& request, agent::Prover&,
                             const agent::EventSink&,
                             const std::function<bool()>&) -> absl::StatusOr<v1::StageReport> {
@@ -171,9 +171,11 @@ TEST_F(GateServiceTest, AnAdminsOverrideReachesTheNode) {
     by = request.caller;
     return v1::StageReport();
   };
-  agent_.runner.rollback = [&](const v1::RollbackStart& start, agent::Prover&,
+  agent_.runner.rollback = [&](const v1::RollbackStart& start, const std::string& caller,
+                               agent::Prover&,
                                const agent::EventSink&) -> absl::StatusOr<v1::StageReport> {
     back = start.override_gate();
+    back_by = caller;
     return v1::StageReport();
   };
   const auto fleet = FleetOf("adam");
@@ -182,6 +184,7 @@ TEST_F(GateServiceTest, AnAdminsOverrideReachesTheNode) {
   EXPECT_EQ(by, "trustline://example.test/operator/adam");
   ASSERT_TRUE(RollbackAs(*fleet, "and comes back").ok());
   EXPECT_EQ(back, "and comes back");
+  EXPECT_EQ(back_by, "trustline://example.test/operator/adam");
 }
 
 }  // namespace

@@ -66,8 +66,8 @@ class ScriptedRunner final : public agent::StageRunner {
                                                 const agent::EventSink&,
                                                 const std::function<bool()>&)>
       apply;
-  std::function<absl::StatusOr<v1::StageReport>(const v1::RollbackStart&, agent::Prover&,
-                                                const agent::EventSink&)>
+  std::function<absl::StatusOr<v1::StageReport>(const v1::RollbackStart&, const std::string& caller,
+                                                agent::Prover&, const agent::EventSink&)>
       rollback;
   std::function<absl::Status(v1::StatusResponse&)> status;
 
@@ -79,9 +79,10 @@ class ScriptedRunner final : public agent::StageRunner {
                                              const std::function<bool()>& cancelled) override {
     return apply ? apply(request, prover, events, cancelled) : v1::StageReport();
   }
-  absl::StatusOr<v1::StageReport> Rollback(const v1::RollbackStart& request, agent::Prover& prover,
+  absl::StatusOr<v1::StageReport> Rollback(const v1::RollbackStart& request,
+                                           const std::string& caller, agent::Prover& prover,
                                            const agent::EventSink& events) override {
-    return rollback ? rollback(request, prover, events) : v1::StageReport();
+    return rollback ? rollback(request, caller, prover, events) : v1::StageReport();
   }
   absl::Status FillStatus(v1::StatusResponse& response) override {
     return status ? status(response) : absl::OkStatus();

@@ -130,7 +130,7 @@ class TftpPointerKeaTest : public ::testing::Test {
     v1::RollbackStart request;
     request.set_run_id(absl::StrCat("rollback-", ++runs_));
     const absl::StatusOr<v1::StageReport> report =
-        converger_->Rollback(request, *prover_, [](const v1::ApplyEvent&) {});
+        converger_->Rollback(request, "", *prover_, [](const v1::ApplyEvent&) {});
     EXPECT_TRUE(report.ok()) << report.status();
     report_ = report.ok() ? *report : v1::StageReport();
     return report_.resources_size() == 1 ? report_.resources(0).outcome() : v1::OUTCOME_UNSPECIFIED;

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "agent/dhcp/kea_config.h"
 #include "agent/gate/gate_keeper.h"
 #include "agent/gate/verdict.h"
@@ -429,12 +430,31 @@ TEST_F(GatedPointerTest, Scenario11IsPutBackOnlyWhenTheWayBackIsProven) {
   EXPECT_THAT(questions_[2].tftp_servers(), ::testing::ElementsAre("10.10.0.11", "10.10.0.12"));
 }
 
+TEST_F(GatedPointerTest, DoesNotGoBackToWhatNoJudgeCouldTry) {
+  world_.Import();
+  const std::string garbage = absl::StrReplaceAll(
+      kConfig, {{R"("data": "10.10.0.11, 10.10.0.12")", R"("csv-format": false, "data": "0A0A")"}});
+  dhcp_->host.dhcp.Configure(kPath, garbage, "10.30.0.2");
+  ApplyGate();
+  ASSERT_EQ(Move().outcome(), v1::OUTCOME_CHANGED);
+  const auto moved = dhcp_->host.files.Read(kPath)->bytes;
+  const size_t asked = questions_.size();
+  v1::ResourceOutcome row = OnlyRow(dhcp_->Rollback());
+  EXPECT_EQ(row.outcome(), v1::OUTCOME_REFUSED);
+  EXPECT_THAT(TextOf(row), HasSubstr("the way back is not proven: option 150 of subnet "
+                                     "10.30.0.0/24 would be '0A0A' again, which is no list of "
+                                     "addresses that judges could try"));
+  EXPECT_EQ(questions_.size(), asked);
+  EXPECT_EQ(dhcp_->host.files.Read(kPath)->bytes, moved);
+}
+
 TEST_F(GatedPointerTest, AnOverrideAlsoPutsItBack) {
   dhcp_->override_gate = "drill";
   ASSERT_EQ(Move().outcome(), v1::OUTCOME_CHANGED);
   const v1::ResourceOutcome row = OnlyRow(dhcp_->Rollback());
   EXPECT_EQ(row.outcome(), v1::OUTCOME_CHANGED) << TextOf(row);
-  EXPECT_THAT(row.warnings(), Contains(HasSubstr("overridden: drill")));
+  EXPECT_THAT(row.warnings(),
+              Contains(HasSubstr(absl::StrCat("overridden by ", kRollbackCaller, ": drill"))));
 }
 
 TEST_F(GatedPointerTest, APilotGoesBackToWhatItsSubnetServes) {

@@ -52,7 +52,7 @@ class RollbackTest : public ::testing::Test {
     request.set_run_id(absl::StrCat("rollback of ", run));
     request.set_of_run(run);
     request.set_include_trust(include_trust);
-    auto report = node.converger().Rollback(request, node.prover, nullptr);
+    auto report = node.converger().Rollback(request, "", node.prover, nullptr);
     EXPECT_TRUE(report.ok()) << report.status();
     return report.ok() ? *report : v1::StageReport();
   }
@@ -61,7 +61,7 @@ class RollbackTest : public ::testing::Test {
     request.set_run_id(run);  // a run that puts a stage of its own back
     request.set_of_run(run);
     request.set_stage(stage);
-    auto report = node.converger().Rollback(request, node.prover, nullptr);
+    auto report = node.converger().Rollback(request, "", node.prover, nullptr);
     EXPECT_TRUE(report.ok()) << report.status();
     return report.ok() ? *report : v1::StageReport();
   }
@@ -359,8 +359,8 @@ TEST_F(RollbackTest, AStageOfNoNamedRunIsAnError) {
   v1::RollbackStart request;
   request.set_run_id("r2");
   request.set_stage(1);
-  EXPECT_TRUE(
-      absl::IsInvalidArgument(node.converger().Rollback(request, node.prover, nullptr).status()));
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      node.converger().Rollback(request, "", node.prover, nullptr).status()));
 }
 
 TEST_F(RollbackTest, StagesOfTheRunThatChangedNothingGoBackToo) {
@@ -378,6 +378,25 @@ TEST_F(RollbackTest, StagesOfTheRunThatChangedNothingGoBackToo) {
   EXPECT_EQ(Status().documents(0).document_sha256(), before);
   EXPECT_EQ(Bytes("/etc/pointers/10.31.0.0_24"), "absent");
   EXPECT_EQ(Bytes(kPointer), "10.20.0.11");
+}
+
+TEST_F(RollbackTest, ARunOfMoreStagesThanGenerationsAreKeptGoesBackWhole) {
+  constexpr uint32_t kStages = 70;
+  std::vector<v1::Resource> pointers;
+  for (uint32_t stage = 1; stage <= kStages; ++stage) {
+    v1::Resource pointer = PointerResource(absl::StrCat("10.31.", stage, ".0/24"), {"10.20.0.11"});
+    pointer.set_stage(stage);
+    pointers.push_back(std::move(pointer));
+  }
+  const v1::Envelope document = node.Document(pointers);
+  for (uint32_t stage = 1; stage <= kStages; ++stage) ApplyRun(document, stage, "r1");
+  ASSERT_EQ(node.host.files.List("/etc/pointers")->size(), kStages + 1);
+  const auto rolled = RollbackOf("r1");
+  EXPECT_EQ(OutcomeOf(rolled, "pointer 10.31.1.0/24"), v1::OUTCOME_CHANGED);
+  EXPECT_EQ(OutcomeOf(rolled, "pointer 10.31.70.0/24"), v1::OUTCOME_CHANGED);
+  EXPECT_THAT(*node.host.files.List("/etc/pointers"), ElementsAre("10.30.0.0_24"));
+  EXPECT_EQ(*node.host.files.Read(kPointer), old);
+  EXPECT_EQ(Status().documents_size(), 0);
 }
 
 TEST_F(RollbackTest, AFileChangedSinceIsRefusedAndNamed) {

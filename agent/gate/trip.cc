@@ -125,24 +125,23 @@ class TripJudge {
                         serial.empty() ? "" : " serial ", serial);
   }
 
+  void AdviseRecord(const BootResult& boot, v1::GateDecision& decision) const {
+    if (boot.refusal != PhoneRefusal::kNoConfiguration) return;
+    decision.add_notes(absl::StrCat("add ", trip_.state.device, " to the cluster of ",
+                                    decision.node(), ", or exclude it in the evidence"));
+  }
+
   // No TVS had a say.
   void ExplainAlone(const BootResult& boot, v1::GateDecision& decision) const {
-    switch (boot.refusal) {
-      case PhoneRefusal::kTvsIdentity:
-        decision.set_reason(absl::StrCat(boot.reason, ": these phones will be stranded"));
-        decision.add_notes(
-            "mend them in their own cluster first (TVS certificate valid, phones reset so that "
-            "they take a new ITL), or take them out of the batch");
-        return;
-      case PhoneRefusal::kNoConfiguration:
-        decision.set_reason(boot.reason);
-        decision.add_notes(absl::StrCat("add ", trip_.state.device, " to the cluster of ",
-                                        decision.node(), ", or exclude it in the evidence"));
-        return;
-      default:
-        decision.set_reason(boot.reason);
-        return;
+    if (boot.refusal == PhoneRefusal::kTvsIdentity) {
+      decision.set_reason(absl::StrCat(boot.reason, ": these phones will be stranded"));
+      decision.add_notes(
+          "mend them in their own cluster first (TVS certificate valid, phones reset so that "
+          "they take a new ITL), or take them out of the batch");
+      return;
     }
+    decision.set_reason(boot.reason);
+    AdviseRecord(boot, decision);
   }
 
   void Explain(const std::vector<const Asked*>& bad, const std::vector<const Asked*>& good,
@@ -202,6 +201,7 @@ class TripJudge {
     for (const Asked* asked : other) {
       if (std::find(reasons.begin(), reasons.end(), asked->boot.reason) == reasons.end()) {
         reasons.push_back(asked->boot.reason);
+        AdviseRecord(asked->boot, decision);
       }
     }
     decision.set_reason(absl::StrJoin(reasons, "; "));

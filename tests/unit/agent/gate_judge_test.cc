@@ -209,6 +209,26 @@ TEST_F(GateJudgeTest, Scenario24RefusesAPhoneWithoutARecordAndLeavesOutOneThatIs
   EXPECT_THAT(TextOf(report), HasSubstr("3 phones do not move"));
 }
 
+TEST_F(GateJudgeTest, Scenario24RefusesAClassWhenAFurtherPhoneOfItHasNoRecord) {
+  constexpr char kOther[] = "SEP001B54AABB99";
+  world_.Import();
+  world_.spec.mutable_classes(0)->add_examples(kOther);
+  v1::GateReport report = world_.Judge();
+  EXPECT_FALSE(report.accepted());
+  EXPECT_THAT(Decision(report, 0).reason(),
+              HasSubstr(absl::StrCat(kOther, ": the server has no ", kOther, ".cnf.xml.sgn")));
+  EXPECT_THAT(Decision(report, 0).notes(), ElementsAre(HasSubstr(absl::StrCat("add ", kOther))));
+
+  const std::string name = absl::StrCat(kOther, ".cnf.xml.sgn");
+  for (const testing::PhoneNode& node : world_.phones.destination) {
+    world_.phones.Serve(
+        node, name,
+        testing::SignConfig(name, testing::ConfigXml({node.address}), node.callmanager));
+  }
+  report = world_.Judge();
+  EXPECT_TRUE(report.accepted()) << TextOf(report);
+}
+
 TEST_F(GateJudgeTest, PhonesThatDoNotMoveProveNothing) {
   world_.Import();
   world_.spec.mutable_classes(0)->set_excluded("static address");

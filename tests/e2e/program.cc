@@ -51,21 +51,6 @@ std::map<std::string, std::string> SnapshotOf(const std::string& directory, bool
 
 }  // namespace
 
-TempDirectory::TempDirectory() {
-  // Plain, as the agent wants its paths: TMPDIR may end in a slash or lead through a link.
-  std::error_code error;
-  const std::filesystem::path base = std::filesystem::canonical(::testing::TempDir(), error);
-  if (error) Die(::testing::TempDir());
-  std::string name = base / "tl-e2e-XXXXXX";
-  if (mkdtemp(name.data()) == nullptr) Die(name);
-  path_ = name;
-}
-
-TempDirectory::~TempDirectory() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
-}
-
 std::ostream& operator<<(std::ostream& out, const Finished& finished) {
   return out << "exit " << finished.exit_code << " signal " << finished.signal
              << (finished.in_time ? "" : " (killed: not in time)") << " after " << finished.took

@@ -12,21 +12,11 @@
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "tests/support/temp_directory.h"
 
 namespace trustline::e2e {
 
-// Made below TMPDIR, removed with everything in it.
-class TempDirectory {
- public:
-  TempDirectory();
-  ~TempDirectory();
-  TempDirectory(const TempDirectory&) = delete;
-  TempDirectory& operator=(const TempDirectory&) = delete;
-  const std::string& path() const { return path_; }
-
- private:
-  std::string path_;
-};
+using testing::TempDirectory;
 
 struct Command {
   std::vector<std::string> argv;

@@ -22,17 +22,9 @@ namespace {
 }  // namespace
 
 TrustStoreFiles::TrustStoreFiles() {
-  std::string name = (std::filesystem::temp_directory_path() / "trustline-stores-XXXXXX").string();
-  if (mkdtemp(name.data()) == nullptr) Die(name);
-  directory_ = name;
   // Services that serve them may run as somebody else.
-  if (chmod(directory_.c_str(), 0755) != 0) Die(directory_);
+  if (chmod(directory().c_str(), 0755) != 0) Die(directory());
   std::filesystem::create_directory(root());
-}
-
-TrustStoreFiles::~TrustStoreFiles() {
-  std::error_code ignored;
-  std::filesystem::remove_all(directory_, ignored);
 }
 
 std::string TrustStoreFiles::PathOf(const std::string& store,
@@ -42,7 +34,7 @@ std::string TrustStoreFiles::PathOf(const std::string& store,
 }
 
 void TrustStoreFiles::Write(const std::string& name, const std::string& bytes, unsigned mode) {
-  const std::string path = absl::StrCat(directory_, "/", name);
+  const std::string path = directory_.File(name);
   std::filesystem::create_directories(std::filesystem::path(path).parent_path());
   std::ofstream file(path, std::ios::binary | std::ios::trunc);
   file << bytes;
@@ -52,7 +44,7 @@ void TrustStoreFiles::Write(const std::string& name, const std::string& bytes, u
 
 void TrustStoreFiles::Add(const std::string& store, const Certificate& certificate) {
   const std::string path = PathOf(store, certificate);
-  const std::string name = path.substr(directory_.size() + 1);
+  const std::string name = path.substr(directory().size() + 1);
   Write(name + ".staged", certificate.ToPem());
   std::filesystem::rename(path + ".staged", path);
 }
@@ -60,8 +52,8 @@ void TrustStoreFiles::Add(const std::string& store, const Certificate& certifica
 void TrustStoreFiles::AddIdentity(const std::string& unit, const TestIdentity& identity) {
   const std::string path = PathOf(unit, identity.certificate);
   const std::string key =
-      absl::StrCat(path.substr(directory_.size() + 1,
-                               path.size() - directory_.size() - 1 - kCertificateEnding.size()),
+      absl::StrCat(path.substr(directory().size() + 1,
+                               path.size() - directory().size() - 1 - kCertificateEnding.size()),
                    kKeyEnding);
   Write(key, identity.key_pem(), 0600);
   Add(unit, identity.certificate);

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "tests/fakes/test_pki.h"
+#include "tests/support/temp_directory.h"
 #include "trust/certificate.h"
 
 namespace trustline::testing {
@@ -12,12 +13,9 @@ namespace trustline::testing {
 class TrustStoreFiles {
  public:
   TrustStoreFiles();
-  ~TrustStoreFiles();
-  TrustStoreFiles(const TrustStoreFiles&) = delete;
-  TrustStoreFiles& operator=(const TrustStoreFiles&) = delete;
 
-  const std::string& directory() const { return directory_; }  // of everything
-  std::string root() const { return directory_ + "/stores"; }
+  const std::string& directory() const { return directory_.path(); }  // of everything
+  std::string root() const { return directory_.File("stores"); }
   std::string PathOf(const std::string& store, const Certificate& certificate) const;
 
   // As an agent does it: written beside, then renamed.
@@ -29,7 +27,7 @@ class TrustStoreFiles {
   void Write(const std::string& name, const std::string& bytes, unsigned mode = 0644);
 
  private:
-  std::string directory_;
+  TempDirectory directory_;
 };
 
 }  // namespace trustline::testing

@@ -12,7 +12,6 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 
 namespace trustline {
@@ -51,19 +50,12 @@ class UdpSocket {
 
 Tftpd::Tftpd() : problem_(Start()) {}
 
-Tftpd::~Tftpd() {
-  Kill();
-  std::error_code ignored;
-  if (!directory_.empty()) std::filesystem::remove_all(directory_, ignored);
-}
+Tftpd::~Tftpd() { Kill(); }
 
 std::string Tftpd::Start() {
   if (geteuid() != 0) return "in.tftpd shuts itself into a directory: only root can have it do so";
   if (access(kProgram, X_OK) != 0) return std::string(kProgram) + " (package tftpd-hpa) is missing";
-  // Directly below /tmp: "nobody" must get there, and TMPDIR may be somebody's own.
-  char name[] = "/tmp/trustline-tftp-XXXXXX";
-  if (mkdtemp(name) == nullptr || chmod(name, 0755) != 0) return "no directory to serve";
-  directory_ = name;
+  if (chmod(directory_.path().c_str(), 0755) != 0) return "no directory to serve";
   for (int i = 0; i < kPortsTried; ++i) {
     // Free a moment ago; somebody else may take it before the server does.
     port_ = UdpSocket().port();
@@ -83,7 +75,7 @@ bool Tftpd::Launch() {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(1);
     execl(kProgram, "in.tftpd", "--listen", "--foreground", "--address", address.c_str(), "--user",
-          "nobody", "--secure", directory_.c_str(), nullptr);
+          "nobody", "--secure", directory_.path().c_str(), nullptr);
     _exit(127);
   }
   setpgid(pid_, pid_);  // whoever comes first
@@ -118,7 +110,7 @@ void Tftpd::Kill() {
 }
 
 void Tftpd::Serve(const std::string& name, const std::string& bytes) const {
-  const std::string path = directory_ + "/" + name;
+  const std::string path = directory_.File(name);
   {
     std::ofstream file(path + ".new", std::ios::binary);
     if (!(file << bytes).flush()) {

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <string>
 
+#include "tests/support/temp_directory.h"
+
 namespace trustline {
 
 // Starts in the constructor, is killed in the destructor with what it forked.
@@ -29,7 +31,8 @@ class Tftpd {
   bool Launch();
   void Kill();
 
-  std::string directory_;
+  // Directly below /tmp: "nobody" must get there, and TMPDIR may be somebody's own.
+  testing::TempDirectory directory_{"/tmp"};
   uint16_t port_ = 0;
   pid_t pid_ = -1;
   std::string problem_;

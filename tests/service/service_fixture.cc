@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <sstream>
@@ -75,17 +74,6 @@ bool Gate::IsOpen() const {
 bool Gate::Wait() const {
   std::unique_lock<std::mutex> lock(mutex_);
   return changed_.wait_for(lock, kPatience, [this] { return open_; });
-}
-
-TempDirectory::TempDirectory() : path_(absl::StrCat(::testing::TempDir(), "tl-service-XXXXXX")) {
-  if (::mkdtemp(path_.data()) == nullptr) Die(absl::StrCat("mkdtemp ", path_));
-}
-TempDirectory::~TempDirectory() {
-  std::error_code error;
-  std::filesystem::remove_all(path_, error);
-}
-std::string TempDirectory::File(absl::string_view name) const {
-  return absl::StrCat(path_, "/", name);
 }
 
 void WriteFile(const std::string& path, const std::string& bytes, int mode) {

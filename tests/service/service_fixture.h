@@ -20,6 +20,7 @@
 #include "grpcpp/channel.h"
 #include "tests/fakes/fake_host.h"
 #include "tests/fakes/test_pki.h"
+#include "tests/support/temp_directory.h"
 
 namespace trustline::testing {
 
@@ -41,18 +42,6 @@ class Gate {
   mutable std::mutex mutex_;
   mutable std::condition_variable changed_;
   bool open_ = false;
-};
-
-// A directory of this test's own, removed at the end.
-class TempDirectory {
- public:
-  TempDirectory();
-  ~TempDirectory();
-  const std::string& path() const { return path_; }
-  std::string File(absl::string_view name) const;
-
- private:
-  std::string path_;
 };
 
 void WriteFile(const std::string& path, const std::string& bytes, int mode = 0600);

@@ -15,14 +15,14 @@
 namespace trustline {
 
 KeaLab::KeaLab(const std::string& config)
-    : config_(absl::StrReplaceAll(config, {{"@SOCKET@", directory_ / "s"}})) {
+    : config_(absl::StrReplaceAll(config, {{"@SOCKET@", directory_.File("s")}})) {
   Connect(server_, "v0", "10.77.0.1/24", phones_, "v1", "10.77.0.2/24");
   WriteText(config_path(), config_);
   kea_ = std::make_unique<LabProcess>(
       server_, std::vector<std::string>{"kea-dhcp4", "-c", config_path()},
       std::vector<std::string>{absl::StrCat("KEA_PIDFILE_DIR=", directory_.path()),
                                absl::StrCat("KEA_LOCKFILE_DIR=", directory_.path())},
-      directory_ / "kea.log");
+      directory_.File("kea.log"));
   const agent::KeaControl control(Server(), nullptr, absl::Seconds(5));
   const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   while (!control.RunningConfig().ok()) {
@@ -37,7 +37,7 @@ KeaLab::KeaLab(const std::string& config)
 v1::KeaServer KeaLab::Server() const {
   v1::KeaServer server;
   server.set_config(config_path());
-  server.set_control_socket(directory_ / "s");
+  server.set_control_socket(directory_.File("s"));
   server.set_address("10.77.0.1");
   return server;
 }
@@ -63,8 +63,8 @@ std::string KeaLab::Ask(const std::string& subnet, const std::string& mac) const
 }
 
 std::string KeaLab::Udhcpc(const std::string& mac) const {
-  const std::string script = directory_ / "udhcpc.sh";
-  const std::string out = directory_ / "udhcpc.out";
+  const std::string script = directory_.File("udhcpc.sh");
+  const std::string out = directory_.File("udhcpc.out");
   WriteText(script, absl::StrCat("#!/bin/sh\n[ \"$1\" = bound ] && echo \"$opt150\" > ", out,
                                  "\nexit 0\n"));
   EXPECT_EQ(chmod(script.c_str(), 0700), 0);

@@ -10,6 +10,7 @@
 #include "protos/trustline/v1/agent.pb.h"
 #include "protos/trustline/v1/agent_config.pb.h"
 #include "tests/integration/dhcp/network_lab.h"
+#include "tests/support/temp_directory.h"
 #include "trust/dhcp_probe.h"
 
 namespace trustline {
@@ -21,10 +22,10 @@ class KeaLab {
 
   // Kea's file as it was written first.
   const std::string& config() const { return config_; }
-  std::string config_path() const { return directory_ / "kea.conf"; }
-  const LabDirectory& directory() const { return directory_; }
+  std::string config_path() const { return directory_.File("kea.conf"); }
+  const testing::TempDirectory& directory() const { return directory_; }
   v1::KeaServer Server() const;
-  std::string Log() const { return ReadText(directory_ / "kea.log"); }
+  std::string Log() const { return ReadText(directory_.File("kea.log")); }
   void KillKea() { kea_->Kill(); }
 
   // Asks from the phones' network.
@@ -40,7 +41,8 @@ class KeaLab {
   const NetworkNamespace& phones() const { return phones_; }
 
  private:
-  LabDirectory directory_;
+  // The path of a UNIX socket is short; TMPDIR may not be.
+  testing::TempDirectory directory_{"/tmp"};
   NetworkNamespace server_, phones_;
   std::string config_;
   std::unique_ptr<LabProcess> kea_;

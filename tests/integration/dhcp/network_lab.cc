@@ -9,9 +9,7 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <thread>
@@ -152,21 +150,6 @@ int LabProcess::Wait() {
   const int status = WaitFor(pid_);
   pid_ = -1;
   return status;
-}
-
-LabDirectory::LabDirectory() {
-  std::string path = ::testing::TempDir();
-  // A UNIX socket's path has at most 107 bytes.
-  if (path.empty() || path.size() > 60) path = "/tmp/";
-  if (path.back() != '/') path += '/';
-  path += "tl-dhcp-XXXXXX";
-  EXPECT_NE(mkdtemp(path.data()), nullptr) << path;
-  path_ = path;
-}
-
-LabDirectory::~LabDirectory() {
-  std::error_code ignored;
-  std::filesystem::remove_all(path_, ignored);
 }
 
 std::string ReadText(const std::string& path) {

@@ -55,20 +55,6 @@ class LabProcess {
   pid_t pid_ = -1;
 };
 
-// A directory that is removed with everything in it. Its path is short enough for UNIX sockets.
-class LabDirectory {
- public:
-  LabDirectory();
-  ~LabDirectory();
-  LabDirectory(const LabDirectory&) = delete;
-  LabDirectory& operator=(const LabDirectory&) = delete;
-  const std::string& path() const { return path_; }
-  std::string operator/(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_;
-};
-
 std::string ReadText(const std::string& path);
 void WriteText(const std::string& path, const std::string& text);
 

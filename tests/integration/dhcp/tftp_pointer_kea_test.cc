@@ -94,7 +94,7 @@ class TftpPointerKeaTest : public ::testing::Test {
     prover_ = std::make_unique<LabProver>(*lab_);
     files_ = std::make_unique<PosixFiles>(std::vector<std::string>{lab_->directory().path()});
     dhcp_ = std::make_unique<KeaControl>(lab_->Server());
-    layout_.state_directory = lab_->directory() / "state";
+    layout_.state_directory = lab_->directory().File("state");
     kinds_.push_back(std::make_unique<TftpPointerKind>());
     converger_ = std::make_unique<Converger>(
         [this] { return fleet_.Agent("dhcp-a"); },

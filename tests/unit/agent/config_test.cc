@@ -1,6 +1,5 @@
 #include "agent/config.h"
 
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #include <filesystem>
@@ -10,6 +9,7 @@
 #include "absl/strings/str_replace.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/temp_directory.h"
 
 namespace trustline::agent {
 namespace {
@@ -21,15 +21,11 @@ using ::testing::Not;
 class ConfigTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = absl::StrCat(::testing::TempDir(), "tl-config-XXXXXX");
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
     for (const char* name : {"agent.pem", "agent.key", "ca.pem"}) {
       std::ofstream(directory_ + "/" + name) << "PEM\n";
     }
     ASSERT_EQ(chmod((directory_ + "/agent.key").c_str(), 0600), 0);
   }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
 
   absl::StatusOr<v1::AgentConfig> Load(const std::string& text) {
     const std::string path = directory_ + "/agent.yaml";
@@ -44,7 +40,8 @@ class ConfigTest : public ::testing::Test {
     return absl::StrReplaceAll(loaded.status().message(), {{directory_, "DIR"}});
   }
 
-  std::string directory_;
+  const testing::TempDirectory scratch_;
+  const std::string directory_ = scratch_.path();
 };
 
 constexpr char kMinimal[] =

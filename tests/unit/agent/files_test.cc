@@ -1,7 +1,6 @@
 // What Files promises, on this machine's files and on the fake alike.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -15,6 +14,7 @@
 #include "agent/posix_files.h"
 #include "agent/staged_name.h"
 #include "tests/fakes/fake_host.h"
+#include "tests/support/temp_directory.h"
 
 namespace trustline::agent {
 namespace {
@@ -44,13 +44,8 @@ class Ground {
 
 class RealGround final : public Ground {
  public:
-  RealGround() {
-    std::string pattern = absl::StrCat(::testing::TempDir(), "/tl-files-XXXXXX");
-    root_ = std::filesystem::canonical(::mkdtemp(pattern.data())).string();
-    // TempDir itself may be reached through a symbolic link; `root_` is not.
-    files_ = std::make_unique<PosixFiles>(std::vector<std::string>{root_}, calls_.hook());
-  }
-  ~RealGround() override { std::filesystem::remove_all(root_); }
+  RealGround()
+      : files_(std::make_unique<PosixFiles>(std::vector<std::string>{root_}, calls_.hook())) {}
   Files& files() override { return *files_; }
   std::string root() const override { return root_; }
   void Symlink(const std::string& to, const std::string& path) override {
@@ -66,7 +61,8 @@ class RealGround final : public Ground {
   }
 
  private:
-  std::string root_;
+  const testing::TempDirectory scratch_;
+  const std::string root_ = scratch_.path();
   CallSwitch calls_;
   std::unique_ptr<PosixFiles> files_;
 };

@@ -7,7 +7,6 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <cstdlib>
 #include <cstring>
 #include <string>
 #include <thread>
@@ -15,6 +14,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "tests/support/temp_directory.h"
 
 namespace trustline::agent {
 namespace {
@@ -25,10 +25,6 @@ class ControlSocket {
  public:
   explicit ControlSocket(std::string answer, bool silent = false)
       : answer_(std::move(answer)), silent_(silent) {
-    // The path of a UNIX socket is short; a test's own directory may not be.
-    char directory[] = "/tmp/tl-kea-XXXXXX";
-    EXPECT_NE(mkdtemp(directory), nullptr);
-    directory_ = directory;
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     std::strncpy(address.sun_path, path().c_str(), sizeof(address.sun_path) - 1);
@@ -43,9 +39,8 @@ class ControlSocket {
     thread_.join();
     for (const int fd : {listener_, stop_[0], stop_[1]}) close(fd);
     unlink(path().c_str());
-    rmdir(directory_.c_str());
   }
-  std::string path() const { return directory_ + "/s"; }
+  std::string path() const { return directory_.File("s"); }
   // Valid after a call has returned.
   const std::vector<std::string>& requests() const { return requests_; }
 
@@ -83,7 +78,8 @@ class ControlSocket {
 
   const std::string answer_;
   const bool silent_;
-  std::string directory_;
+  // The path of a UNIX socket is short; TMPDIR may not be.
+  const testing::TempDirectory directory_{"/tmp"};
   int listener_ = -1;
   int stop_[2] = {-1, -1};
   std::vector<std::string> requests_;

@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -22,6 +21,7 @@
 #include "tests/fakes/fake_hub.h"
 #include "tests/fakes/fake_kinds.h"
 #include "tests/fakes/kind_harness.h"
+#include "tests/support/temp_directory.h"
 
 namespace trustline::agent {
 namespace {
@@ -33,8 +33,6 @@ namespace fs = std::filesystem;
 class Machine {
  public:
   Machine() {
-    std::string pattern = absl::StrCat(::testing::TempDir(), "/tl-kill-XXXXXX");
-    root_ = fs::canonical(::mkdtemp(pattern.data())).string();
     for (const char* directory : {"state", "certificates/u-trust", "pointers", "loaded"}) {
       fs::create_directories(root_ + "/" + directory);
     }
@@ -62,7 +60,6 @@ class Machine {
     kinds_.pointer->loaded = root_ + "/loaded";
     kinds_.trust->origin = "";
   }
-  ~Machine() { fs::remove_all(root_); }
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;
 
@@ -108,7 +105,8 @@ class Machine {
     ::chmod((root_ + "/" + path).c_str(), mode);
   }
 
-  std::string root_;
+  const testing::TempDirectory scratch_;
+  const std::string root_ = scratch_.path();
   v1::AgentConfig config_;
   FakeKinds kinds_;
 };

@@ -16,6 +16,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "agent/child_process.h"
+#include "tests/support/temp_directory.h"
 
 namespace trustline::agent {
 namespace {
@@ -24,12 +25,6 @@ using ::testing::HasSubstr;
 
 class NodeServicesTest : public ::testing::Test {
  protected:
-  NodeServicesTest() {
-    std::string pattern = absl::StrCat(::testing::TempDir(), "/tl-services-XXXXXX");
-    root = ::mkdtemp(pattern.data());
-  }
-  ~NodeServicesTest() override { std::filesystem::remove_all(root); }
-
   std::string Script(const std::string& name, const std::string& body) {
     const std::string path = root + "/" + name;
     std::ofstream(path) << "#!/bin/sh\n" << body << "\n";
@@ -47,7 +42,8 @@ class NodeServicesTest : public ::testing::Test {
     return std::string(std::istreambuf_iterator<char>(file), {});
   }
 
-  std::string root;
+  const testing::TempDirectory scratch;
+  const std::string root = scratch.path();
 };
 
 TEST_F(NodeServicesTest, CommandServiceStartsRestartsAndReloads) {

@@ -1,11 +1,9 @@
 // What is packaged with the agent: its example configuration and its systemd unit belong together.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <fstream>
 #include <sstream>
 #include <string>
@@ -17,6 +15,7 @@
 #include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 #include "agent/config.h"
+#include "tests/support/temp_directory.h"
 
 namespace trustline::agent {
 namespace {
@@ -47,15 +46,11 @@ std::vector<std::string> UnitValues(const std::string& key) {
 class PackagingTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = absl::StrCat(::testing::TempDir(), "tl-packaging-XXXXXX");
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
     for (const char* name : {"src-pub.crt", "src-pub.key", "ca.crt"}) {
       std::ofstream(directory_ + "/" + name) << "PEM\n";
     }
     ASSERT_EQ(chmod((directory_ + "/src-pub.key").c_str(), 0600), 0);
   }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
 
   // With the identity's files where this test has them.
   absl::StatusOr<v1::AgentConfig> Load(const std::string& text) {
@@ -79,7 +74,8 @@ class PackagingTest : public ::testing::Test {
     }
   }
 
-  std::string directory_;
+  const testing::TempDirectory scratch_;
+  const std::string directory_ = scratch_.path();
 };
 
 TEST_F(PackagingTest, TheExampleOfAClusterNodeIsRightAndItsUnitLetsItWrite) {

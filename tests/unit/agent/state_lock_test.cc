@@ -1,6 +1,5 @@
 #include "agent/state_lock.h"
 
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,19 +8,16 @@
 
 #include "absl/strings/str_cat.h"
 #include "gtest/gtest.h"
+#include "tests/support/temp_directory.h"
 
 namespace trustline::agent {
 namespace {
 
 class StateLockTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    directory_ = absl::StrCat(::testing::TempDir(), "tl-lock-XXXXXX");
-    ASSERT_NE(::mkdtemp(directory_.data()), nullptr);
-    state_ = directory_ + "/below/state";
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-  std::string directory_, state_;
+  const testing::TempDirectory scratch_;
+  const std::string directory_ = scratch_.path();
+  const std::string state_ = directory_ + "/below/state";
 };
 
 TEST_F(StateLockTest, SecondIsRefusedAndTheHolderNamed) {

@@ -2,11 +2,10 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 
 #include "controller/history/history_store.h"
+#include "tests/support/temp_directory.h"
 
 namespace trustline::controller {
 namespace {
@@ -16,14 +15,6 @@ using ::testing::StartsWith;
 
 class History : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "/history-XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
-    path_ = directory_ + "/state/history.db";
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
-
   std::unique_ptr<HistoryStore> Open() {
     absl::StatusOr<std::unique_ptr<HistoryStore>> store = HistoryStore::Open(path_);
     EXPECT_TRUE(store.ok()) << store.status();
@@ -60,7 +51,9 @@ class History : public ::testing::Test {
     return record;
   }
 
-  std::string directory_, path_;
+  const testing::TempDirectory scratch_;
+  const std::string directory_ = scratch_.path();
+  const std::string path_ = directory_ + "/state/history.db";
   absl::Time now_ = absl::FromUnixSeconds(1795305600);  // 2026-11-22
 };
 

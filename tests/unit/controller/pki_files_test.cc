@@ -5,15 +5,14 @@
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "tests/support/temp_directory.h"
 #include "trust/certificate.h"
 #include "trust/private_key.h"
 
@@ -30,15 +29,9 @@ const Identity kOperator{"example.test", IdentityKind::kOperator, "jane"};
 class PkiFilesTest : public ::testing::Test {
  protected:
   void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "tl-pki-XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    root_ = pattern;
     old_umask_ = umask(0);  // the harshest: nothing is masked for us
   }
-  void TearDown() override {
-    umask(old_umask_);
-    std::filesystem::remove_all(root_);
-  }
+  void TearDown() override { umask(old_umask_); }
 
   std::string Path(absl::string_view name) const { return absl::StrCat(root_, "/", name); }
   std::string Read(absl::string_view name) const {
@@ -64,7 +57,8 @@ class PkiFilesTest : public ::testing::Test {
     ASSERT_TRUE(made.ok()) << made.status();
   }
 
-  std::string root_;
+  const testing::TempDirectory scratch_;
+  const std::string root_ = scratch_.path();
   mode_t old_umask_ = 0;
   const absl::Time now_ = absl::FromCivil(absl::CivilDay(2026, 6, 1), absl::UTCTimeZone());
 };

@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 #include <sqlite3.h>
 
-#include <cstdlib>
 #include <filesystem>
 
 #include "controller/exit_codes.h"
@@ -12,6 +11,7 @@
 #include "controller/runner.h"
 #include "controller/straggler_guard.h"
 #include "tests/fakes/fake_fleet.h"
+#include "tests/support/temp_directory.h"
 
 namespace trustline::controller {
 namespace {
@@ -28,17 +28,7 @@ constexpr char kPlaybook[] = "migrate-phones";
 
 class StragglersTest : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "/stragglers-XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
-    path_ = directory_ + "/history.db";
-    Open();
-  }
-  void TearDown() override {
-    store_.reset();
-    std::filesystem::remove_all(directory_);
-  }
+  void SetUp() override { Open(); }
 
   void Open() {
     store_.reset();
@@ -63,7 +53,9 @@ class StragglersTest : public ::testing::Test {
   }
   Straggler Only() { return store_->Stragglers("", "", /*settled=*/true)->at(0); }
 
-  std::string directory_, path_;
+  const testing::TempDirectory scratch_;
+  const std::string directory_ = scratch_.path();
+  const std::string path_ = directory_ + "/history.db";
   std::unique_ptr<HistoryStore> store_;
   absl::Time now_ = absl::FromUnixSeconds(1795305600);  // 2026-11-22
 };

@@ -3,12 +3,12 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "tests/fakes/test_pki.h"
+#include "tests/support/temp_directory.h"
 #include "trust/bundle.h"
 
 namespace trustline {
@@ -18,13 +18,7 @@ using testing::TestPki;
 
 class OpensslCommand : public ::testing::Test {
  protected:
-  void SetUp() override {
-    std::string pattern = ::testing::TempDir() + "tl-bundle-XXXXXX";
-    ASSERT_NE(mkdtemp(pattern.data()), nullptr);
-    directory_ = pattern;
-    ASSERT_TRUE(Run("version")) << "there is no openssl command here";
-  }
-  void TearDown() override { std::filesystem::remove_all(directory_); }
+  void SetUp() override { ASSERT_TRUE(Run("version")) << "there is no openssl command here"; }
 
   std::string Path(absl::string_view name) const { return absl::StrCat(directory_, "/", name); }
   void Write(absl::string_view name, absl::string_view bytes) const {
@@ -40,7 +34,8 @@ class OpensslCommand : public ::testing::Test {
     return std::system(command.c_str()) == 0;
   }
 
-  std::string directory_;
+  const testing::TempDirectory scratch_;
+  const std::string directory_ = scratch_.path();
 };
 
 TEST_F(OpensslCommand, ReadsWhatWeWrite) {

@@ -8,6 +8,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "agent/gate/class_outcome.h"
 #include "agent/gate/destination_checks.h"
 #include "agent/gate/phone_evidence.h"
 #include "agent/gate/remembering_network.h"
@@ -221,39 +222,26 @@ class Judge {
     Group& group = by_tvs_[TvsText(evidence.state.tvs)];
     group.phones += phones.count();
     group.servers = evidence.state.tvs.size();
-    bool locked = false;
+    ClassOutcome outcome;
     std::vector<std::pair<std::string, PhoneState>> moved;
     for (const std::string& address : destinations_) {
-      TripResult trip = SpotChecked(evidence, phones, address);
-      Take(trip);
-      locked = locked || !trip.decision.accepted();
-      if (trip.decision.accepted()) moved.emplace_back(address, trip.boot.after);
-      for (const std::string& assumption : evidence.assumptions) {
-        trip.decision.add_assumptions(assumption);
+      for (int i = 0; i < std::max(phones.examples_size(), 1); ++i) {
+        ClassEvidence its = evidence;
+        if (i > 0) its.state.device = phones.examples(i);
+        TripResult trip = TripOf(its, phones, address);
+        Take(trip);
+        if (trip.decision.accepted()) moved.emplace_back(address, std::move(trip.boot.after));
+        outcome.Add(its.state.device, std::move(trip.decision));
       }
-      *row.add_decisions() = std::move(trip.decision);
+      v1::GateDecision& decision = *row.add_decisions();
+      decision = outcome.EndServer();
+      for (const std::string& assumption : evidence.assumptions) {
+        decision.add_assumptions(assumption);
+      }
     }
-    if (locked) {
-      report_.set_locked(report_.locked() + phones.count());
-    } else if (gate_.spec.require_return()) {
-      JudgeWayBack(evidence, moved, row);
-    }
-  }
-
-  // What decides is the same for every phone of the class but its configuration: one that is
-  // missing or not signed is found with the few that are named.
-  TripResult SpotChecked(const ClassEvidence& evidence, const v1::PhoneClass& phones,
-                         const std::string& address) {
-    TripResult trip = TripOf(evidence, phones, address);
-    for (int i = 1; i < phones.examples_size() && trip.decision.accepted(); ++i) {
-      ClassEvidence other = evidence;
-      other.state.device = phones.examples(i);
-      TripResult its = TripOf(other, phones, address);
-      if (its.decision.accepted()) continue;
-      its.decision.set_reason(absl::StrCat(phones.examples(i), ": ", its.decision.reason()));
-      trip = std::move(its);
-    }
-    return trip;
+    const uint32_t refused = outcome.Refused(phones.count());
+    report_.set_locked(report_.locked() + refused);
+    if (refused == 0 && gate_.spec.require_return()) JudgeWayBack(evidence, moved, row);
   }
 
   TripResult TripOf(const ClassEvidence& evidence, const v1::PhoneClass& phones,
@@ -295,12 +283,12 @@ class Judge {
                     const std::vector<std::pair<std::string, PhoneState>>& moved,
                     v1::GateClass& row) {
     const std::vector<std::string> home = Home(evidence);
-    bool proven = !home.empty();
     if (home.empty()) {
       Refuse("the way back is not proven: the inventory has no TFTP node of another cluster");
+      no_way_back_ += row.phones();
     }
+    ClassOutcome outcome;
     for (const std::string& address : home) {
-      v1::GateDecision decision;
       for (const auto& [from, after] : moved) {
         PhoneState state = after;
         const v1::Cluster* cluster = map_.ClusterAt(from);
@@ -310,13 +298,11 @@ class Judge {
         }
         TripResult trip = JudgeTrip({std::move(state), address, true}, ground_);
         Take(trip);
-        decision = std::move(trip.decision);
-        if (!decision.accepted()) break;
+        outcome.Add(after.device, std::move(trip.decision));
       }
-      proven = proven && decision.accepted();
-      *row.add_decisions() = std::move(decision);
+      *row.add_decisions() = outcome.EndServer();
     }
-    if (!proven) no_way_back_ += row.phones();
+    no_way_back_ += outcome.Refused(row.phones());
   }
 
   std::string TvsText(const std::vector<TvsAddress>& group) const {

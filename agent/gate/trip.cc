@@ -49,6 +49,7 @@ class TripJudge {
   TripResult Judge() {
     TripResult result;
     result.boot = BootWith(trip_.state.tvs);
+    result.boot.after.device = trip_.state.device;  // what has no name gets none by that
     v1::GateDecision& decision = result.decision;
     decision.set_node(ground_.map.NameOf(trip_.address));
     decision.set_address(trip_.address);

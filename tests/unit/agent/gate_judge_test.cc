@@ -218,6 +218,7 @@ TEST_F(GateJudgeTest, Scenario24RefusesAClassWhenAFurtherPhoneOfItHasNoRecord) {
   EXPECT_THAT(Decision(report, 0).reason(),
               HasSubstr(absl::StrCat(kOther, ": the server has no ", kOther, ".cnf.xml.sgn")));
   EXPECT_THAT(Decision(report, 0).notes(), ElementsAre(HasSubstr(absl::StrCat("add ", kOther))));
+  EXPECT_THAT(report.reasons(), ElementsAre("1 phone would be locked"));  // of 3
 
   const std::string name = absl::StrCat(kOther, ".cnf.xml.sgn");
   for (const testing::PhoneNode& node : world_.phones.destination) {
@@ -485,6 +486,47 @@ TEST_F(GateJudgeTest, Scenario11ProvesTheWayBack) {
   EXPECT_THAT(report.reasons(), ElementsAre("3 phones would not come back (require_return)"));
   EXPECT_THAT(Decision(report, 2).reason(),
               HasSubstr("absent from Phone-SAST-trust of dst-pub, dst-sub1"));
+}
+
+TEST_F(GateJudgeTest, Scenario11ProvesTheWayBackOfEveryPhoneThatIsNamed) {
+  constexpr char kOther[] = "SEP001B54AABB99";
+  world_.Import();
+  world_.spec.set_require_return(true);
+  world_.spec.mutable_classes(0)->add_examples(kOther);
+  const auto serve = [&](const std::vector<testing::PhoneNode>& cluster, const std::string& tvs) {
+    const std::string name = absl::StrCat(kOther, ".cnf.xml.sgn");
+    for (const testing::PhoneNode& node : cluster) {
+      const std::string extra = tvs.empty()
+                                    ? ""
+                                    : absl::StrCat("<TVS><members><member priority=\"0\"><address>",
+                                                   tvs, "</address></member></members></TVS>");
+      world_.phones.Serve(
+          node, name,
+          testing::SignConfig(name, testing::ConfigXml({node.address}, extra), node.callmanager));
+    }
+  };
+  serve(world_.phones.source, "");
+  serve(world_.phones.destination, "");
+  v1::GateReport report = world_.Judge();
+  EXPECT_TRUE(report.accepted()) << TextOf(report);
+
+  // Where the destination sends this phone for TVS nobody knows the source.
+  world_.phones.tvs.emplace("10.20.0.99", PhoneWorld::Tvs(world_.phones.dst_sub.tvs));
+  serve(world_.phones.destination, "10.20.0.99");
+  report = world_.Judge();
+  EXPECT_FALSE(report.accepted());
+  EXPECT_EQ(report.locked(), 0u);
+  EXPECT_THAT(report.reasons(), ElementsAre("1 phone would not come back (require_return)"));
+  EXPECT_THAT(Decision(report, 2).reason(), ::testing::StartsWith(absl::StrCat(kOther, ": ")));
+}
+
+TEST_F(GateJudgeTest, Scenario11ProvesTheWayBackOfPhonesWithoutAName) {
+  world_.Import();
+  world_.spec.set_require_return(true);
+  world_.spec.mutable_classes(0)->clear_examples();
+  const v1::GateReport report = world_.Judge();
+  EXPECT_TRUE(report.accepted()) << TextOf(report);
+  EXPECT_EQ(report.classes(0).decisions_size(), 4);
 }
 
 TEST_F(GateJudgeTest, Scenario11JudgesPhonesThatHaveMovedByWhatTheyHoldNow) {

@@ -74,13 +74,17 @@ void ReadPages(const Arrival& arrival, const std::function<bool()>& cancelled, a
         if (!page.ok() || page->device != phone.device) continue;
         if (page->itl.known()) phone.itl = page->itl;
         if (page->ctl.known()) phone.ctl = page->ctl;
+        phone.read_at = now;
       }
     });
   }
   for (std::thread& thread : threads) thread.join();
 }
 
-WavePhones FoundIn(const Arrival& arrival, const std::vector<PhoneEvidence>& phones) {
+// `file`: the evidence's name; `problems`: servers that were not compared with.
+WavePhones FoundIn(const Arrival& arrival, const std::vector<PhoneEvidence>& phones,
+                   const ArrivalDemand& demand, const std::string& file,
+                   const std::vector<std::string>& problems) {
   WavePhones found;
   found.excluded = static_cast<int>(arrival.excluded.size());
   const auto counts = [&](size_t phone) { return phones[phone].Immovable().empty(); };
@@ -89,7 +93,17 @@ WavePhones FoundIn(const Arrival& arrival, const std::vector<PhoneEvidence>& pho
   }
   for (const auto* list : {&arrival.waiting, &arrival.unknown}) {
     for (const WaitingPhone& phone : *list) {
-      found.phones.push_back({phones[phone.phone].device, false, counts(phone.phone), phone.why});
+      FoundPhone& missing = found.phones.emplace_back(
+          FoundPhone{phones[phone.phone].device, false, counts(phone.phone), phone.why});
+      if (!demand.only_look) continue;
+      if (phones[phone.phone].read_at < demand.since) {
+        missing.known = false;
+        missing.why = absl::StrCat("its page was not read, and ", file,
+                                   " has nothing newer than the pause (read_at)");
+      } else if (!problems.empty()) {
+        missing.known = false;
+        absl::StrAppend(&missing.why, ", but not every one was asked: ", problems.front());
+      }
     }
   }
   return found;
@@ -117,15 +131,16 @@ absl::StatusOr<WavePhones> LookForArrivals(const ArrivalDemand& demand,
   if (cancelled()) return absl::CancelledError("interrupted");
   arrival = CompareArrival(phones, live.lists);
 
-  WavePhones found = FoundIn(arrival, phones);
+  const std::string file = std::filesystem::path(demand.phones).filename().string();
+  WavePhones found = FoundIn(arrival, phones, demand, file, live.problems);
   found.problems = live.problems;
   std::set<std::string> known;
   for (const PhoneEvidence& phone : phones) known.insert(phone.mac);
-  const std::string file = std::filesystem::path(demand.phones).filename().string();
   for (const v1::GatedPointer& pointer : demand.pointers) {
     const std::string mac = CanonicalMac(pointer.scope().reservation());
     if (mac.empty() || !known.insert(mac).second) continue;
-    found.phones.push_back({DeviceOf(mac), false, true, absl::StrCat("is not in ", file)});
+    found.phones.push_back(
+        {DeviceOf(mac), false, true, absl::StrCat("is not in ", file), !demand.only_look});
   }
   return found;
 }

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <atomic>
 #include <optional>
+#include <set>
 #include <thread>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "trust/tftp_pointer_rules.h"
 
 namespace trustline::controller {
 namespace {
@@ -20,10 +22,10 @@ std::string TitleOf(const std::string& play, const std::string& wave) {
 
 class Watch {
  public:
-  Watch(const StagePlan& stage, const RunOptions& options, const std::shared_ptr<Mailbox>& mailbox,
-        Leases& leases, RunObserver& observer)
+  Watch(const StagePlan& stage, const ArrivalDemand& demand, const RunOptions& options,
+        const std::shared_ptr<Mailbox>& mailbox, Leases& leases, RunObserver& observer)
       : stage_(stage),
-        demand_(*stage.arrival),
+        demand_(demand),
         options_(options),
         mailbox_(mailbox),
         leases_(leases),
@@ -157,8 +159,7 @@ class Watch {
 
 ArrivalVerdict JudgeArrival(int at_least, const WavePhones& phones, bool time_is_up) {
   const size_t counted = phones.Counted();
-  const bool nobody_known = phones.phones.empty() && phones.excluded == 0;
-  if (!nobody_known && phones.Arrived() * 100 >= static_cast<size_t>(at_least) * counted) {
+  if (!phones.Nobody() && phones.Arrived() * 100 >= static_cast<size_t>(at_least) * counted) {
     return ArrivalVerdict::kReached;
   }
   return time_is_up ? ArrivalVerdict::kMissed : ArrivalVerdict::kLookAgain;
@@ -169,6 +170,9 @@ std::string ArrivalCounts(const WavePhones& phones) {
   std::string text =
       absl::StrCat(arrived, " of ", counted, counted == 1 ? " phone" : " phones", " arrived");
   if (counted > 0) absl::StrAppend(&text, " (", arrived * 100 / counted, "%)");
+  if (const size_t unknown = phones.Unknown(); unknown > 0) {
+    absl::StrAppend(&text, ", nothing is known of ", unknown);
+  }
   return text;
 }
 
@@ -180,28 +184,38 @@ std::string WhyMissed(const ArrivalRecord& arrival) {
   return text;
 }
 
-bool MovesPointers(const RunInput& input, const StagePlan& stage) {
+std::optional<ArrivalDemand> DemandOf(const RunInput& input, const StagePlan& stage) {
+  std::set<std::string> scopes;
   const auto selected = input.selected.find(stage.number);
-  if (selected == input.selected.end()) return false;
+  if (!stage.arrival || selected == input.selected.end()) return std::nullopt;
   for (const auto& [node, ids] : selected->second) {
     const auto document = input.playbook.documents.find(node);
     if (document == input.playbook.documents.end()) continue;
     for (const v1::Resource& resource : document->second.resources()) {
-      if (resource.stage() != stage.number || !resource.has_tftp_pointer()) continue;
-      if (ids.empty() || std::find(ids.begin(), ids.end(), resource.id()) != ids.end()) return true;
+      const bool masked =
+          !ids.empty() && std::find(ids.begin(), ids.end(), resource.id()) == ids.end();
+      if (resource.stage() != stage.number || !resource.has_tftp_pointer() || masked ||
+          resource.mode() == v1::MODE_REPORT) {
+        continue;
+      }
+      scopes.insert(PointerScopeName(resource.tftp_pointer().scope()));
     }
   }
-  return false;
+  if (scopes.empty()) return std::nullopt;
+  ArrivalDemand demand = *stage.arrival;
+  std::erase_if(demand.pointers, [&](const v1::GatedPointer& pointer) {
+    return !scopes.contains(PointerScopeName(pointer.scope()));
+  });
+  return demand;
 }
 
-bool NeedNotLook(const StagePlan& stage, const RunOptions& options, const RunRecord& record,
-                 RunObserver& observer) {
+bool ArrivedEarlier(const StagePlan& stage, const RunOptions& options, const RunRecord& record,
+                    RunObserver& observer) {
   const bool moved =
       std::any_of(record.rows.begin(), record.rows.end(), [&](const ResourceRow& row) {
         return row.stage == stage.number && row.outcome.outcome() != v1::OUTCOME_UNCHANGED;
       });
   if (moved) return false;
-  if (stage.arrival->only_look) return true;
   const absl::StatusOr<std::string> run = options.arrived_in(stage);
   if (!run.ok()) {
     observer.OnNotice(absl::StrCat("the history does not say whether the phones of ",
@@ -215,10 +229,10 @@ bool NeedNotLook(const StagePlan& stage, const RunOptions& options, const RunRec
   return true;
 }
 
-ArrivalRecord WatchArrival(const StagePlan& stage, const RunOptions& options,
-                           const std::shared_ptr<Mailbox>& mailbox, Leases& leases,
-                           RunObserver& observer) {
-  return Watch(stage, options, mailbox, leases, observer).Run();
+ArrivalRecord WatchArrival(const StagePlan& stage, const ArrivalDemand& demand,
+                           const RunOptions& options, const std::shared_ptr<Mailbox>& mailbox,
+                           Leases& leases, RunObserver& observer) {
+  return Watch(stage, demand, options, mailbox, leases, observer).Run();
 }
 
 }  // namespace trustline::controller

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "controller/leases.h"
@@ -25,20 +26,20 @@ std::string ArrivalCounts(const WavePhones& phones);
 // "wave floor 3: 37 of 40 phones arrived (92%) within 30m, 95% are wanted".
 std::string WhyMissed(const ArrivalRecord& arrival);
 
-// Whether the run touches a pointer of the stage at all: masks may have left them out.
-bool MovesPointers(const RunInput& input, const StagePlan& stage);
+// The arrival of the stage, about those of its pointers that the run has in place: masks may have
+// left some out, and others are only reported on. Nothing where no pointer is left.
+std::optional<ArrivalDemand> DemandOf(const RunInput& input, const StagePlan& stage);
 
-// Whether this run moved nothing of the stage, which has an arrival, and an earlier one saw its
-// phones arrive, or nothing depends on the look: the evidence may be as old as it likes then. Tells
-// `observer` who saw them.
-bool NeedNotLook(const StagePlan& stage, const RunOptions& options, const RunRecord& record,
-                 RunObserver& observer);
+// Whether an earlier run saw the phones of the stage arrive and this one moved nothing since: the
+// evidence may be as old as it likes then. Tells `observer`.
+bool ArrivedEarlier(const StagePlan& stage, const RunOptions& options, const RunRecord& record,
+                    RunObserver& observer);
 
-// `stage` has an arrival. Blocks until it is reached, missed, looked at or interrupted; on the
+// Blocks until it is reached, missed, looked at or interrupted; on the
 // run's thread, except that looks run on one of their own. A look that fails is told and counts as
 // none.
-ArrivalRecord WatchArrival(const StagePlan& stage, const RunOptions& options,
-                           const std::shared_ptr<Mailbox>& mailbox, Leases& leases,
-                           RunObserver& observer);
+ArrivalRecord WatchArrival(const StagePlan& stage, const ArrivalDemand& demand,
+                           const RunOptions& options, const std::shared_ptr<Mailbox>& mailbox,
+                           Leases& leases, RunObserver& observer);
 
 }  // namespace trustline::controller

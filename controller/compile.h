@@ -31,13 +31,16 @@ struct NodeAddress {
 // What is asked of the phones of a stage once its pointers are in place: the play key `arrival`, or
 // one look after the pause of a gated play that has none.
 struct ArrivalDemand {
-  bool only_look = false;  // nothing depends on what is found; `at_least`, `within`, `every` unset
+  bool only_look = false;  // the run goes on whatever is found; the next three are unset
   int at_least = 0;        // percent of the phones in scope that can be moved
   absl::Duration within;   // from the end of the stage's pause on
   absl::Duration every;    // how often the evidence is looked at
   std::string phones;      // the gate's evidence file, below the playbook's directory
   std::vector<v1::GatedPointer> pointers;  // whom the stage moves, and where to
   std::string exchange;  // whose ledger of stragglers; the playbook's name where it has none
+  // Filled in by the run of a look: what was read before this does not say that a phone stayed
+  // away.
+  absl::Time since = absl::InfinitePast();
   // As the gate has them; 0: what phones use.
   uint32_t tftp_http_port = 0, tftp_port = 0, timeout_ms = 0;
 };

@@ -28,6 +28,12 @@ size_t WavePhones::Arrived() const {
                     [](const FoundPhone& phone) { return phone.counts && phone.arrived; }));
 }
 
+size_t WavePhones::Unknown() const {
+  return static_cast<size_t>(
+      std::count_if(phones.begin(), phones.end(),
+                    [](const FoundPhone& phone) { return phone.counts && !phone.known; }));
+}
+
 std::string PutBackPlay(const std::string& play) { return absl::StrCat(kPutBack, play, "]"); }
 
 bool IsPutBack(const ResourceRow& row) { return absl::StartsWith(row.play, kPutBack); }

@@ -27,19 +27,23 @@ struct FoundPhone {
   bool arrived = false;
   bool counts = true;  // false: DHCP cannot move it
   std::string why;     // of one that has not arrived
+  // False: nothing says where it is since it was to move; it did not arrive as far as is known.
+  bool known = true;
   friend bool operator==(const FoundPhone&, const FoundPhone&) = default;
 };
 struct WavePhones {
   std::vector<FoundPhone> phones;
   int excluded = 0;                   // by the evidence file
   std::vector<std::string> problems;  // servers that could not be compared with
+  bool Nobody() const { return phones.empty() && excluded == 0; }
   size_t Counted() const;
   size_t Arrived() const;  // of those that count
+  size_t Unknown() const;  // of those that count
 };
 
 // How the arrival of a stage's phones ended.
 struct ArrivalRecord {
-  // Stored as numbers. kLooked: nothing depended on it.
+  // Stored as numbers. kLooked: the run went on whatever was found.
   enum class End { kReached = 0, kMissed = 1, kInterrupted = 2, kLooked = 3 };
   uint32_t stage = 0;
   std::string play, wave;

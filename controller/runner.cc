@@ -253,7 +253,10 @@ class ApplyRun {
           Wait(*stage);
           break;
         case RolloutStep::Kind::kPause:
-          if (step.pause_is_after) CloseStage();
+          if (step.pause_is_after) {
+            CloseStage();
+            paused_ = options_.now();
+          }
           if (!Confirmed(step.prompt)) {
             CloseStage();
             return;
@@ -295,13 +298,18 @@ class ApplyRun {
 
   // False: the run stops; a wave that was missed is put back.
   bool Arrived(const StagePlan& stage) {
-    if (!MovesPointers(input_, stage) || NeedNotLook(stage, options_, record_, observer_)) {
+    std::optional<ArrivalDemand> demand = DemandOf(input_, stage);
+    if (!demand) return true;
+    if (demand->only_look) {
+      demand->since = paused_;
+    } else if (ArrivedEarlier(stage, options_, record_, observer_)) {
       return true;
     }
-    ArrivalRecord arrival = WatchArrival(stage, options_, mailbox_, leases_, observer_);
+    ArrivalRecord arrival = WatchArrival(stage, *demand, options_, mailbox_, leases_, observer_);
     if (arrival.end == ArrivalRecord::End::kInterrupted) {
       progress_.interrupted = true;
-      record_.stopped = "interrupted while the phones were waited for";
+      record_.stopped = demand->only_look ? "interrupted while the phones were looked at"
+                                          : "interrupted while the phones were waited for";
     } else if (arrival.end == ArrivalRecord::End::kMissed) {
       PutBackWave({fleet_, options_, observer_, mailbox_, leases_}, input_, stage, no_lease_,
                   arrival, record_);
@@ -310,7 +318,7 @@ class ApplyRun {
     }
     const bool found_out = arrival.end != ArrivalRecord::End::kLooked || arrival.problem.empty();
     if (arrival.end != ArrivalRecord::End::kInterrupted && found_out) {
-      if (absl::Status status = options_.record_arrival(*stage.arrival, arrival); !status.ok()) {
+      if (absl::Status status = options_.record_arrival(*demand, arrival); !status.ok()) {
         observer_.OnNotice(absl::StrCat("the ledger was not written: ", status.message()));
       }
     }
@@ -434,6 +442,7 @@ class ApplyRun {
   std::map<std::string, Conversation> running_;
   std::vector<std::unique_ptr<CallHandle>> ended_calls_;
   const StagePlan* open_stage_ = nullptr;
+  absl::Time paused_ = absl::InfinitePast();  // when the last pause after a stage began
   std::vector<ResourceRow> stage_rows_;
   bool told_of_interrupt_ = false;
   RunRecord record_;

@@ -49,6 +49,7 @@ absl::Status RecordWave(HistoryStore& history, const std::string& playbook,
                         const ArrivalDemand& demand, const ArrivalRecord& arrival) {
   std::vector<ArrivalFinding> findings;
   for (const FoundPhone& phone : arrival.phones.phones) {
+    if (!phone.known) continue;
     ArrivalFinding& finding = findings.emplace_back();
     finding.device = phone.device;
     finding.arrived = phone.arrived && !arrival.put_back;

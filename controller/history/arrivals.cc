@@ -106,7 +106,7 @@ absl::Status FinishArrivals(sqlite3* db, const RunRecord& record) {
                            .Run());
     int64_t position = 0;
     for (const FoundPhone& phone : arrival.phones.phones) {
-      Statement row(db, "INSERT INTO arrival_phones VALUES(?,?,?,?,?,?,?)");
+      Statement row(db, "INSERT INTO arrival_phones VALUES(?,?,?,?,?,?,?,?)");
       TL_RETURN_IF_ERROR(row.Bind(record.run_id)
                              .Bind(static_cast<int64_t>(arrival.stage))
                              .Bind(position++)
@@ -114,6 +114,7 @@ absl::Status FinishArrivals(sqlite3* db, const RunRecord& record) {
                              .Bind(static_cast<int64_t>(phone.arrived))
                              .Bind(static_cast<int64_t>(phone.counts))
                              .Bind(phone.why)
+                             .Bind(static_cast<int64_t>(phone.known))
                              .Run());
     }
   }
@@ -150,13 +151,15 @@ absl::StatusOr<std::vector<ArrivalRecord>> LoadArrivals(sqlite3* db, const std::
     TL_RETURN_IF_ERROR(statement.status());
   }
   for (ArrivalRecord& arrival : arrivals) {
-    Statement statement(db,
-                        "SELECT device, arrived, counts, why FROM arrival_phones WHERE run_id=? "
-                        "AND stage=? ORDER BY position");
+    Statement statement(
+        db,
+        "SELECT device, arrived, counts, why, known FROM arrival_phones WHERE run_id=? "
+        "AND stage=? ORDER BY position");
     statement.Bind(run_id).Bind(static_cast<int64_t>(arrival.stage));
     while (statement.Next()) {
-      arrival.phones.phones.push_back(
-          {statement.Text(0), statement.Int(1) != 0, statement.Int(2) != 0, statement.Text(3)});
+      arrival.phones.phones.push_back({statement.Text(0), statement.Int(1) != 0,
+                                       statement.Int(2) != 0, statement.Text(3),
+                                       statement.Int(4) != 0});
     }
     TL_RETURN_IF_ERROR(statement.status());
   }

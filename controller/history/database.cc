@@ -49,6 +49,10 @@ CREATE TABLE arrival_phones(
     R"sql(
 ALTER TABLE runs ADD COLUMN gate_override TEXT NOT NULL DEFAULT '';
 ALTER TABLE runs ADD COLUMN of_run TEXT NOT NULL DEFAULT '';
+)sql",
+    // Whether anything says where a phone is since it was to move; and runs that only looked.
+    R"sql(
+ALTER TABLE arrival_phones ADD COLUMN known INTEGER NOT NULL DEFAULT 1;
 )sql"};
 constexpr int kSchemaVersion = static_cast<int>(std::size(kSteps));
 

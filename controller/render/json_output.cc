@@ -148,8 +148,10 @@ Json ArrivalsJson(const RunRecord& record) {
       if (phone.arrived) {
         moved.push_back(phone.device);
       } else {
-        missing.push_back(
-            {{"device", phone.device}, {"counts", phone.counts}, {"reason", phone.why}});
+        missing.push_back({{"device", phone.device},
+                           {"counts", phone.counts},
+                           {"known", phone.known},
+                           {"reason", phone.why}});
       }
     }
     array.push_back({{"stage", arrival.stage},

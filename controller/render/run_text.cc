@@ -310,7 +310,7 @@ std::string ArrivalEnd(const ArrivalRecord& arrival) {
 }
 
 // Who is where after a wave; of one that went on, only who is not there.
-std::string ArrivalText(const ArrivalRecord& arrival) {
+std::string ArrivalText(const ArrivalRecord& arrival, const std::string& run_id) {
   // A look comes as soon as a pause is confirmed, with --yes before any phone was reset.
   constexpr int kNamedByALook = 20;
   const bool looked = arrival.end == ArrivalRecord::End::kLooked;
@@ -320,6 +320,9 @@ std::string ArrivalText(const ArrivalRecord& arrival) {
                    arrival.wave.empty() ? arrival.play : absl::StrCat("wave ", arrival.wave), ": ");
   if (looked && !arrival.problem.empty()) {
     return absl::StrCat(text, "not known: ", arrival.problem, "\n");
+  }
+  if (arrival.end == ArrivalRecord::End::kInterrupted && arrival.phones.Nobody()) {
+    return absl::StrCat(text, "not known, interrupted\n");
   }
   absl::StrAppend(&text, ArrivalCounts(arrival.phones), ArrivalEnd(arrival), "\n");
   int named = 0, more = 0;
@@ -331,12 +334,15 @@ std::string ArrivalText(const ArrivalRecord& arrival) {
     } else {
       ++named;
       absl::StrAppend(&text,
-                      phone.counts ? "  not arrived: " : "  not moved by DHCP: ", phone.device,
-                      phone.why.empty() ? "" : "  ", phone.why, "\n");
+                      !phone.counts  ? "  not moved by DHCP: "
+                      : !phone.known ? "  not known: "
+                                     : "  not arrived: ",
+                      phone.device, phone.why.empty() ? "" : "  ", phone.why, "\n");
     }
   }
   if (more > 0) {
-    absl::StrAppend(&text, "  and ", more, " more; see `trustline stragglers list`\n");
+    absl::StrAppend(&text, "  and ", more, " more, see `trustline history show ", run_id,
+                    " -o json`\n");
   }
   return text;
 }
@@ -369,7 +375,7 @@ void PrintRecap(const RunRecord& record, const TextOptions& options, std::ostrea
                                line)
         << "\n";
   }
-  for (const ArrivalRecord& arrival : record.arrivals) out << ArrivalText(arrival);
+  for (const ArrivalRecord& arrival : record.arrivals) out << ArrivalText(arrival, record.run_id);
   if (!record.stopped.empty())
     out << options.style.Apply(Paint::kBad, absl::StrCat("stopped: ", record.stopped)) << "\n";
   if (record.interrupted)

@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <map>
+
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
@@ -107,6 +109,49 @@ TEST_F(ArrivalLookTest, Scenario34APhoneThatTheFileDoesNotNameHasNotArrived) {
   ASSERT_TRUE(found.ok()) << found.status();
   EXPECT_THAT(found->phones,
               ElementsAre(FoundPhone{"SEP001B54AABB01", false, true, "is not in phones.csv"}));
+}
+
+TEST_F(ArrivalLookTest, Scenario34OfPhonesReadBeforeThePauseALookKnowsNothing) {
+  demand_.only_look = true;
+  demand_.since = absl::FromUnixSeconds(1795305500);  // a while before the look
+  const std::string before = "2026-11-21T23:58:19Z", after = "2026-11-21T23:58:21Z";
+  files_.Write("phones.csv",
+               absl::StrCat("device,address,itl,read_at\n",                                 //
+                            "SEP001B54AABB01,127.0.30.21,", kOld, ",", before, "\n",        //
+                            "SEP001B54AABB02,127.0.30.22,", kOld, ",", after, "\n",         //
+                            "SEP001B54AABB03,127.0.30.23,", kOld, ",", before, "\n",        //
+                            "SEP001B54AABB04,127.0.30.24,", Sha1(kItl), ",", before, "\n",  //
+                            "SEP001B54AABB05,127.0.30.25,", kOld, ",\n"));
+  servers_.Serve("127.0.30.23", "NetworkConfiguration", Page("SEP001B54AABB03", kOld));
+  const auto known = [](const WavePhones& found) {
+    std::map<std::string, bool> devices;
+    for (const FoundPhone& phone : found.phones) devices[phone.device.substr(12)] = phone.known;
+    return devices;
+  };
+  absl::StatusOr<WavePhones> found = Look();
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(known(*found),
+            (std::map<std::string, bool>{
+                {"B01", false}, {"B02", true}, {"B03", true}, {"B04", true}, {"B05", false}}));
+  EXPECT_EQ(found->Unknown(), 2u);
+  EXPECT_EQ(found->Arrived(), 1u);
+  EXPECT_THAT(
+      found->phones,
+      Contains(Field(&FoundPhone::why, HasSubstr("phones.csv has nothing newer than the pause"))));
+
+  // A server that did not answer may be the one whose list they hold.
+  demand_.pointers[0].add_tftp_servers("127.0.20.12");
+  found = Look();
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->Unknown(), 4u);
+  EXPECT_EQ(found->Arrived(), 1u);
+  EXPECT_THAT(found->phones,
+              Contains(Field(&FoundPhone::why, HasSubstr("not every one was asked: 127.0.20.12"))));
+
+  demand_.only_look = false;
+  found = Look();
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_EQ(found->Unknown(), 0u);
 }
 
 TEST_F(ArrivalLookTest, WithoutListsOrWithABadFileNothingIsSaid) {

@@ -165,6 +165,7 @@ class ArrivalRunTest : public ::testing::Test {
     return report;
   }
   absl::StatusOr<WavePhones> Look(const ArrivalDemand& demand) {
+    demands_.push_back(demand);
     looks_.push_back(absl::StrCat(demand.phones, " at ", absl::FormatDuration(now_ - began_)));
     return found_[demand.phones](now_ - began_);
   }
@@ -201,6 +202,7 @@ class ArrivalRunTest : public ::testing::Test {
       back_;
   std::map<std::string, std::function<absl::StatusOr<WavePhones>(absl::Duration)>> found_;
   std::vector<std::string> looks_, rollbacks_;
+  std::vector<ArrivalDemand> demands_;
   std::vector<ArrivalRecord> recorded_;
 };
 
@@ -443,6 +445,29 @@ TEST_F(ArrivalRunTest, Scenario34AWaveWhosePointersAreLeftOutIsNotWaitedFor) {
   EXPECT_THAT(looks_, Each(HasSubstr("floor 3")));
 }
 
+TEST_F(ArrivalRunTest, Scenario34OnlyPhonesOfPointersThatAreInPlaceAreWaitedFor) {
+  const auto add = [&](const std::string& subnet, v1::Mode mode) {
+    v1::GatedPointer pointer;
+    pointer.mutable_scope()->set_subnet(subnet);
+    input_.playbook.stages[0].arrival->pointers.push_back(pointer);
+    v1::Resource& resource = *input_.playbook.documents["dhcp-a"].add_resources();
+    resource.set_id(absl::StrCat("tftp_pointer ", subnet));
+    resource.set_stage(1);
+    resource.set_mode(mode);
+    *resource.mutable_tftp_pointer()->mutable_scope() = pointer.scope();
+  };
+  add("10.30.0.0/24", v1::MODE_ENFORCE);
+  add("10.31.0.0/24", v1::MODE_ENFORCE);
+  add("10.32.0.0/24", v1::MODE_REPORT);
+  input_.selected[1] = {{"dhcp-a", {"tftp_pointer 10.30.0.0/24", "tftp_pointer 10.32.0.0/24"}}};
+  ArriveAfter("pilot", absl::ZeroDuration(), {}, Phones(1, 1));
+  ArriveAfter("floor 3", absl::ZeroDuration(), {}, Phones(1, 1));
+  EXPECT_EQ(ExitCodeOf(Run()), kExitOk);
+  ASSERT_EQ(demands_.size(), 2u);
+  ASSERT_EQ(demands_[0].pointers.size(), 1u);
+  EXPECT_EQ(demands_[0].pointers[0].scope().subnet(), "10.30.0.0/24");
+}
+
 TEST_F(ArrivalRunTest, Scenario34TheHistoryKeepsWhoHadMoved) {
   ArriveAfter("pilot", absl::Hours(1), Phones(1, 3), Phones(3, 3));
   options_.run_id = *store_->Begin("apply", "migrate", "alice", began_);
@@ -498,7 +523,8 @@ TEST_F(ArrivalLookRunTest, Scenario34APauseIsFollowedByOneLookThatStopsNothing) 
                         "  not arrived: SEP2  holds ITL 3fa9, which no destination node serves\n"
                         "arrival of wave floor 3: 0 of 22"));
   EXPECT_THAT(text.str(), AllOf(HasSubstr("not arrived: SEP20"), Not(HasSubstr("SEP21")),
-                                HasSubstr("  and 2 more; see `trustline stragglers list`\n")));
+                                HasSubstr(absl::StrCat("  and 2 more, see `trustline history show ",
+                                                       record.run_id, " -o json`\n"))));
   EXPECT_THAT(RunJson(record, kExitOk), HasSubstr(R"("end": "looked")"));
   ASSERT_TRUE(store_->Finish(record, ExitCodeOf(record)).ok());
   const absl::StatusOr<RunRecord> loaded = store_->Load(record.run_id);
@@ -525,12 +551,48 @@ TEST_F(ArrivalLookRunTest, Scenario34ALookThatFindsNothingOutSaysSoAndTheRunGoes
                                     "list to compare with\n"));
 }
 
-TEST_F(ArrivalLookRunTest, Scenario34ARunThatMovedNothingDoesNotLook) {
-  applied_ = v1::OUTCOME_UNCHANGED;
+TEST_F(ArrivalLookRunTest, Scenario34WhoeverNothingIsKnownOfIsNoStraggler) {
+  WavePhones pilot = Phones(1, 3);
+  pilot.phones[2].known = false;
+  pilot.phones[2].why = "its page was not read";
+  ArriveAfter("pilot", absl::Hours(1), pilot, {});
+  ArriveAfter("floor 3", absl::ZeroDuration(), {}, Phones(1, 1));
+  options_.run_id = *store_->Begin("apply", "migrate", "alice", began_);
   const RunRecord record = Run();
-  EXPECT_EQ(ExitCodeOf(record), kExitOk);
-  EXPECT_THAT(looks_, IsEmpty());
-  EXPECT_THAT(recorded_, IsEmpty());
+  EXPECT_THAT(Missing(), ElementsAre(HasSubstr("SEP2: holds ITL")));
+  EXPECT_THAT(notices_.texts, Contains("wave pilot: 1 of 3 phones arrived (33%), nothing is known "
+                                       "of 1"));
+  EXPECT_THAT(RunJson(record, kExitOk), HasSubstr(R"("known": false)"));
+  ASSERT_TRUE(store_->Finish(record, ExitCodeOf(record)).ok());
+  const absl::StatusOr<RunRecord> loaded = store_->Load(record.run_id);
+  ASSERT_TRUE(loaded.ok()) << loaded.status();
+  EXPECT_EQ(loaded->arrivals.at(0).phones.phones, pilot.phones);
+  std::ostringstream text;
+  PrintRecap(*loaded, TextOptions(), text);
+  EXPECT_THAT(text.str(), HasSubstr("  not known: SEP3  its page was not read\n"));
+}
+
+TEST_F(ArrivalLookRunTest, Scenario34WhatWasReadBeforeThePauseIsOld) {
+  ArriveAfter("pilot", absl::ZeroDuration(), {}, Phones(1, 1));
+  ArriveAfter("floor 3", absl::ZeroDuration(), {}, Phones(1, 1));
+  // The pilot's phones take ten minutes.
+  options_.confirm = [this](const std::string&, const std::function<void()>&) {
+    now_ += absl::Minutes(10);
+    return true;
+  };
+  Run();
+  ASSERT_EQ(demands_.size(), 2u);
+  EXPECT_EQ(demands_[0].since, began_);
+  EXPECT_EQ(demands_[1].since, began_ + absl::Minutes(10));
+}
+
+// The run was stopped at the pause before, say: what it moved then is in place now.
+TEST_F(ArrivalLookRunTest, Scenario34ARunThatFindsThePointersInPlaceLooksToo) {
+  applied_ = v1::OUTCOME_UNCHANGED;
+  ArriveAfter("pilot", absl::ZeroDuration(), {}, Phones(1, 1));
+  ArriveAfter("floor 3", absl::ZeroDuration(), {}, Phones(1, 1));
+  EXPECT_EQ(ExitCodeOf(Run()), kExitOk);
+  EXPECT_THAT(looks_, ElementsAre("pilot at 0", "floor 3 at 0"));
 }
 
 TEST_F(ArrivalLookRunTest, Scenario34CtrlCEndsTheLookAndTheRun) {
@@ -543,8 +605,12 @@ TEST_F(ArrivalLookRunTest, Scenario34CtrlCEndsTheLookAndTheRun) {
   const RunRecord record = Run();
   EXPECT_EQ(ExitCodeOf(record), kExitInterrupted);
   EXPECT_EQ(record.arrivals.at(0).end, ArrivalRecord::End::kInterrupted);
+  EXPECT_EQ(record.stopped, "interrupted while the phones were looked at");
   EXPECT_THAT(recorded_, IsEmpty());
   EXPECT_THAT(fleet_.Calls(), Not(Contains("apply dhcp-a 2")));
+  std::ostringstream text;
+  PrintRecap(record, TextOptions(), text);
+  EXPECT_THAT(text.str(), HasSubstr("arrival of wave pilot: not known, interrupted\n"));
 }
 
 }  // namespace

@@ -311,8 +311,9 @@ std::string ArrivalEnd(const ArrivalRecord& arrival) {
 
 // Who is where after a wave; of one that went on, only who is not there.
 std::string ArrivalText(const ArrivalRecord& arrival, const std::string& run_id) {
-  // A look comes as soon as a pause is confirmed, with --yes before any phone was reset.
-  constexpr int kNamedByALook = 20;
+  // A look comes as soon as a pause is confirmed, with --yes before any phone was reset; phones
+  // that nothing is known of often share the reason.
+  constexpr int kMissingNamed = 20, kUnknownNamed = 3;
   const bool looked = arrival.end == ArrivalRecord::End::kLooked;
   const bool went_on = looked || arrival.end == ArrivalRecord::End::kReached;
   std::string text =
@@ -325,14 +326,13 @@ std::string ArrivalText(const ArrivalRecord& arrival, const std::string& run_id)
     return absl::StrCat(text, "not known, interrupted\n");
   }
   absl::StrAppend(&text, ArrivalCounts(arrival.phones), ArrivalEnd(arrival), "\n");
-  int named = 0, more = 0;
+  int missing = 0, unknown = 0, more = 0;
   for (const FoundPhone& phone : arrival.phones.phones) {
     if (phone.arrived) {
       if (!went_on) absl::StrAppend(&text, "  moved already: ", phone.device, "\n");
-    } else if (looked && named == kNamedByALook) {
+    } else if (looked && (phone.known ? ++missing > kMissingNamed : ++unknown > kUnknownNamed)) {
       ++more;
     } else {
-      ++named;
       absl::StrAppend(&text,
                       !phone.counts  ? "  not moved by DHCP: "
                       : !phone.known ? "  not known: "

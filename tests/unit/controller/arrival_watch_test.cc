@@ -552,16 +552,18 @@ TEST_F(ArrivalLookRunTest, Scenario34ALookThatFindsNothingOutSaysSoAndTheRunGoes
 }
 
 TEST_F(ArrivalLookRunTest, Scenario34WhoeverNothingIsKnownOfIsNoStraggler) {
-  WavePhones pilot = Phones(1, 3);
-  pilot.phones[2].known = false;
-  pilot.phones[2].why = "its page was not read";
+  WavePhones pilot = Phones(1, 6);
+  for (size_t i = 2; i < 6; ++i) {
+    pilot.phones[i].known = false;
+    pilot.phones[i].why = "its page was not read";
+  }
   ArriveAfter("pilot", absl::Hours(1), pilot, {});
   ArriveAfter("floor 3", absl::ZeroDuration(), {}, Phones(1, 1));
   options_.run_id = *store_->Begin("apply", "migrate", "alice", began_);
   const RunRecord record = Run();
   EXPECT_THAT(Missing(), ElementsAre(HasSubstr("SEP2: holds ITL")));
-  EXPECT_THAT(notices_.texts, Contains("wave pilot: 1 of 3 phones arrived (33%), nothing is known "
-                                       "of 1"));
+  EXPECT_THAT(notices_.texts, Contains("wave pilot: 1 of 6 phones arrived (16%), nothing is known "
+                                       "of 4"));
   EXPECT_THAT(RunJson(record, kExitOk), HasSubstr(R"("known": false)"));
   ASSERT_TRUE(store_->Finish(record, ExitCodeOf(record)).ok());
   const absl::StatusOr<RunRecord> loaded = store_->Load(record.run_id);
@@ -569,7 +571,7 @@ TEST_F(ArrivalLookRunTest, Scenario34WhoeverNothingIsKnownOfIsNoStraggler) {
   EXPECT_EQ(loaded->arrivals.at(0).phones.phones, pilot.phones);
   std::ostringstream text;
   PrintRecap(*loaded, TextOptions(), text);
-  EXPECT_THAT(text.str(), HasSubstr("  not known: SEP3  its page was not read\n"));
+  EXPECT_THAT(text.str(), HasSubstr("  not known: SEP5  its page was not read\n  and 1 more, see"));
 }
 
 TEST_F(ArrivalLookRunTest, Scenario34WhatWasReadBeforeThePauseIsOld) {

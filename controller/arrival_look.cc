@@ -74,7 +74,8 @@ void ReadPages(const Arrival& arrival, const std::function<bool()>& cancelled, a
         if (!page.ok() || page->device != phone.device) continue;
         if (page->itl.known()) phone.itl = page->itl;
         if (page->ctl.known()) phone.ctl = page->ctl;
-        phone.read_at = now;
+        // A list the page is silent about is as old as the file says.
+        if (page->itl.known() && page->ctl.known()) phone.read_at = now;
       }
     });
   }
@@ -98,7 +99,7 @@ WavePhones FoundIn(const Arrival& arrival, const std::vector<PhoneEvidence>& pho
       if (!demand.only_look) continue;
       if (phones[phone.phone].read_at < demand.since) {
         missing.known = false;
-        missing.why = absl::StrCat("its page was not read, and ", file,
+        missing.why = absl::StrCat("its page does not say, and ", file,
                                    " has nothing newer than the pause (read_at)");
       } else if (!problems.empty()) {
         missing.known = false;

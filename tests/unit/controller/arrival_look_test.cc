@@ -9,6 +9,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "tests/servers/http_files.h"
 #include "tests/unit/controller/temp_files.h"
 #include "trust/rsa_signature.h"
@@ -123,6 +124,10 @@ TEST_F(ArrivalLookTest, Scenario34OfPhonesReadBeforeThePauseALookKnowsNothing) {
                             "SEP001B54AABB04,127.0.30.24,", Sha1(kItl), ",", before, "\n",  //
                             "SEP001B54AABB05,127.0.30.25,", kOld, ",\n"));
   servers_.Serve("127.0.30.23", "NetworkConfiguration", Page("SEP001B54AABB03", kOld));
+  // A page that is silent about lists makes the file's row no newer.
+  servers_.Serve(
+      "127.0.30.25", "NetworkConfiguration",
+      absl::StrReplaceAll(Page("SEP001B54AABB05", kOld), {{"ITL", "Other"}, {"CTL", "Another"}}));
   const auto known = [](const WavePhones& found) {
     std::map<std::string, bool> devices;
     for (const FoundPhone& phone : found.phones) devices[phone.device.substr(12)] = phone.known;
